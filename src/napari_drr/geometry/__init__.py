@@ -1,0 +1,1 @@
+"""SE(3) poses, the detector and pinhole cameras, in millimetres."""

@@ -1,0 +1,1 @@
+"""From a subject and a pose to a radiograph."""

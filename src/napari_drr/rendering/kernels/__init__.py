@@ -1,0 +1,1 @@
+"""The integrators behind one door: tensors in, tensors out."""

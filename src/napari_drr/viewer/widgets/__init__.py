@@ -1,0 +1,1 @@
+"""One dock section per module: they show the session and hold no state."""

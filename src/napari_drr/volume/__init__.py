@@ -1,0 +1,1 @@
+"""The CT as a torchio subject: attenuation maps, structure names, a phantom."""
