@@ -1,0 +1,28 @@
+"""The recipe: all that is needed to render an image again, as plain values, in JSON."""
+
+from napari_drr.recipe._ct import CTReference, ct_hash
+from napari_drr.recipe._parts import (
+    Attenuation,
+    DetectorSettings,
+    Display,
+    Pose,
+    RendererSettings,
+    Structure,
+)
+from napari_drr.recipe._recipe import VERSION, Recipe
+from napari_drr.recipe._views import VIEWS, view
+
+__all__ = [
+    "VERSION",
+    "VIEWS",
+    "Attenuation",
+    "CTReference",
+    "DetectorSettings",
+    "Display",
+    "Pose",
+    "Recipe",
+    "RendererSettings",
+    "Structure",
+    "ct_hash",
+    "view",
+]
