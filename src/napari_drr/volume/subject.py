@@ -1,0 +1,201 @@
+"""The subject: a CT with its density, labels and frame, as one `torchio.Subject`."""
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from napari_drr.volume.attenuation import CT_EFFECTIVE_KEV, AttenuationMap, density_map
+from napari_drr.volume.checks import checked_affine, checked_labels, checked_volume
+from napari_drr.volume.grid import Affine, grid_center, labels_on_grid
+from napari_drr.volume.structures import (
+    Selection,
+    as_structures,
+    name_labels,
+    select_structures,
+)
+
+if TYPE_CHECKING:
+    from torchio import LabelMap, ScalarImage, Subject
+
+    from napari_drr.geometry.pose import RigidTransform
+
+Orientation = Literal["AP", "PA"] | None
+
+
+class _Labels(NamedTuple):
+    """Labels on the CT's grid (x, y, z), their table, and the ids that `labels=` chose."""
+
+    data: Tensor
+    structures: pd.DataFrame
+    chosen: list[int] | None
+
+
+def make_subject(
+    volume: "ScalarImage",
+    mask: "LabelMap | None" = None,
+    *,
+    labels: Selection | None = None,
+    orientation: Orientation = "AP",
+    bone_attenuation_multiplier: float = 1.0,
+    structures: pd.DataFrame | None = None,
+    attenuation: AttenuationMap = "relative",
+    energy_kev: float = CT_EFFECTIVE_KEV,
+    fiducials: Tensor | None = None,
+    transform: "RigidTransform | None" = None,
+    center_volume: bool = True,
+    resample_target: Any = None,
+    **kwargs: Any,
+) -> "Subject":
+    """Bind a CT and its labels into what `DRR` renders; the images passed in stay as they are.
+
+    Args:
+        volume: the CT in HU, one channel; its affine maps voxels to world mm (RAS).
+        mask: labels (whole numbers) on any grid of the same world; brought to the CT's grid.
+        labels: structures to keep, by id, name or group (`select_structures`). Density is 0
+            elsewhere and the mask keeps these labels only; the HU stay whole.
+        orientation: how the C-arm looks at the patient: `"AP"`, `"PA"` or None.
+        bone_attenuation_multiplier: of the relative map.
+        structures: names of the labels; None assumes TotalSegmentator v2's where all ids fit.
+        attenuation: `"relative"` (unitless) or `"physical"` (1/mm).
+        energy_kev: photon energy of the physical map.
+        fiducials: points in world mm (after `transform`), shape (..., 3).
+        transform: rigid motion of CT and labels in world mm.
+        center_volume: move the origin to the center of the CT's grid, the isocenter.
+        resample_target: passed on to `torchio.Resample`: a spacing in mm, for example.
+        **kwargs: further attributes of the subject.
+
+    Returns:
+        A subject with `volume` (HU, float32), `mask` (on the CT's grid, or None), `density`,
+        `structures` (a row per label present, or None), `labels` (the ids chosen, or None),
+        `orientation`, `reorient` (4x4, float32), `fiducials`, `isocenter` (float64, shape (3,):
+        world = iso + isocenter), `attenuation`, `bone_attenuation_multiplier`, `energy_kev`.
+
+    Raises:
+        ValueError: if the CT, the labels or an argument cannot be used; the message says why.
+    """
+    import torchio
+
+    from napari_drr.geometry.pose import orientation_matrix
+
+    hounsfield, affine = checked_volume(volume), checked_affine(volume.affine)
+    found = _labels(mask, affine, hounsfield.shape[1:], structures, labels)
+    density = density_map(hounsfield, attenuation, bone_attenuation_multiplier, energy_kev)
+    if found is not None and found.chosen is not None:
+        density = density * (found.data != 0)
+    if transform is not None:
+        affine = _motion(transform) @ affine
+    isocenter = grid_center(affine, hounsfield.shape[1:]) if center_volume else np.zeros(3)
+    affine[:3, 3] -= isocenter
+    subject = torchio.Subject(
+        volume=torchio.ScalarImage(tensor=hounsfield, affine=affine),
+        mask=None if found is None else torchio.LabelMap(tensor=found.data[None], affine=affine),
+        density=torchio.ScalarImage(tensor=density, affine=affine),
+        structures=None if found is None else found.structures,
+        labels=None if found is None else found.chosen,
+        orientation=orientation,
+        reorient=orientation_matrix(orientation).to(torch.float32),
+        fiducials=_centered(fiducials, isocenter),
+        isocenter=torch.from_numpy(isocenter),
+        attenuation=attenuation,
+        bone_attenuation_multiplier=float(bone_attenuation_multiplier),
+        energy_kev=float(energy_kev),
+        **kwargs,
+    )
+    return subject if resample_target is None else torchio.Resample(resample_target)(subject)
+
+
+def remap(
+    subject: "Subject",
+    *,
+    bone_attenuation_multiplier: float | None = None,
+    attenuation: AttenuationMap | None = None,
+    energy_kev: float | None = None,
+) -> "Subject":
+    """Map a subject's HU to density anew; nothing is loaded again.
+
+    Args:
+        subject: what `read` or `make_subject` returned.
+        bone_attenuation_multiplier: of the relative map; None keeps the subject's.
+        attenuation: `"relative"` or `"physical"`; None keeps the subject's.
+        energy_kev: of the physical map; None keeps the subject's.
+
+    Returns:
+        A new subject that shares everything with the old one except `density` and these three
+        settings.
+    """
+    import torchio
+
+    settings: dict[str, Any] = {
+        "attenuation": subject["attenuation"] if attenuation is None else attenuation,
+        "bone_attenuation_multiplier": subject["bone_attenuation_multiplier"]
+        if bone_attenuation_multiplier is None
+        else float(bone_attenuation_multiplier),
+        "energy_kev": subject["energy_kev"] if energy_kev is None else float(energy_kev),
+    }
+    density = density_map(subject["volume"].data, **settings)
+    if subject["labels"] is not None:
+        density = density * (subject["mask"].data != 0)
+    image = torchio.ScalarImage(tensor=density, affine=subject["volume"].affine)
+    return torchio.Subject({**subject, **settings, "density": image})
+
+
+def _labels(
+    mask: "LabelMap | None",
+    affine: Affine,
+    shape: tuple[int, int, int],
+    structures: pd.DataFrame | None,
+    labels: Selection | None,
+) -> _Labels | None:
+    """Bring the labels to the CT's grid, name them, and keep those that were asked for."""
+    if mask is None:
+        if labels is not None:
+            raise ValueError("`labels` selects structures of a label map: pass `labelmap` too.")
+        return None
+    data = checked_labels(mask)
+    data = labels_on_grid(data, checked_affine(mask.affine, "labelmap"), affine, shape)
+    named = None if structures is None else as_structures(structures)
+    table = name_labels(torch.unique(data).tolist(), named)
+    if labels is None:
+        return _Labels(data, table, None)
+    chosen = _chosen(table, named, labels)
+    data = data * torch.isin(data, torch.tensor(chosen, dtype=data.dtype))
+    table = table[table["id"].isin(chosen)].reset_index(drop=True)
+    return _Labels(data, table, chosen)
+
+
+def _chosen(table: pd.DataFrame, named: pd.DataFrame | None, labels: Selection) -> list[int]:
+    """Resolve `labels=` to the ids present; structures that are named but absent are passed over."""
+    known = table if named is None else pd.concat([table, named]).drop_duplicates("id")
+    present = set(table["id"])
+    chosen = [label for label in select_structures(known, labels) if label in present]
+    if not chosen:
+        raise ValueError(
+            f"`labels` must select a structure that the label map holds, got {labels!r}; it holds "
+            f"{', '.join(table['structure'].head(10)) or 'none'}{', ...' * (len(table) > 10)}."
+        )
+    return chosen
+
+
+def _motion(transform: "RigidTransform") -> Affine:
+    """Return the transform's one 4x4 matrix as a float64 array."""
+    matrix = transform.matrix.detach().cpu().to(torch.float64).numpy()
+    if len(matrix) != 1:
+        raise ValueError(f"`transform` must be a single transform, got a batch of {len(matrix)}.")
+    motion: Affine = matrix[0]
+    return motion
+
+
+def _centered(fiducials: Tensor | None, isocenter: np.ndarray) -> Tensor | None:
+    """Move points from world mm to iso mm, in a tensor of their own."""
+    if fiducials is None:
+        return None
+    points = torch.as_tensor(fiducials)
+    if points.ndim < 1 or points.shape[-1] != 3:
+        raise ValueError(
+            f"`fiducials` must be points of shape (..., 3), got {tuple(points.shape)}."
+        )
+    points = points if points.is_floating_point() else points.to(torch.float32)
+    return (points.to(torch.float64) - torch.from_numpy(isocenter).to(points.device)).to(points)
