@@ -1,15 +1,16 @@
 """The recipe: all that is needed to render an image again, as plain values, in JSON."""
 
 from napari_drr.recipe._ct import CTReference, ct_hash
+from napari_drr.recipe._display import Display
 from napari_drr.recipe._parts import (
     Attenuation,
     DetectorSettings,
-    Display,
     Pose,
     RendererSettings,
     Structure,
 )
 from napari_drr.recipe._recipe import VERSION, Recipe
+from napari_drr.recipe._rendering import RecipeWarning
 from napari_drr.recipe._views import VIEWS, view
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Display",
     "Pose",
     "Recipe",
+    "RecipeWarning",
     "RendererSettings",
     "Structure",
     "ct_hash",

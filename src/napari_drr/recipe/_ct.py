@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Row = tuple[float, float, float, float]
 Matrix = tuple[Row, Row, Row, Row]
+
 IDENTITY: Matrix = (
     (1.0, 0.0, 0.0, 0.0),
     (0.0, 1.0, 0.0, 0.0),
@@ -23,31 +24,32 @@ IDENTITY: Matrix = (
     (0.0, 0.0, 0.0, 1.0),
 )
 
-# Affines that differ by less than this, in mm, place a CT alike: recentring a CT and moving it back
-# costs a few units in the last place of a float64.
+# Affines that differ by less than this, in mm, place a CT alike: file headers hold them in float32,
+# and recentring a CT and moving it back costs the last bits of a float64.
 AFFINE_TOLERANCE_MM = 1e-3
 
 
-def ct_hash(hounsfield: Float[ArrayLike, "x y z"]) -> str:
-    """Return a fingerprint of a CT's voxels.
+def ct_hash(hounsfield: Float[ArrayLike, "i j k"], affine: Float[ArrayLike, "4 4"]) -> str:
+    """Return a fingerprint of a CT's voxels, whatever the order of its axes.
 
-    The affine is left out: `CTReference` keeps it beside the hash and compares it in mm, since a
-    hash would not forgive the last bit that recentring changes.
+    The affine serves to turn the axes to right, anterior, superior. Its numbers are left out:
+    `CTReference` keeps them beside the hash and compares them in mm, since a hash would not forgive
+    a last bit.
 
     Args:
         hounsfield: Values in HU; taken as float32, whatever their type.
+        affine: World (RAS mm) from voxel indices.
 
     Returns:
         SHA-256 of the shape and the values (little-endian float32, last axis fastest), in hex.
 
     Examples:
-        >>> ct_hash([[[0.0, -1000.0]]])[:8] == ct_hash(np.array([[[0, -1000]]], np.int16))[:8]
+        >>> ct = np.array([[[0, -1000, 40]]], np.int16)
+        >>> ct_hash(ct, np.eye(4)) == ct_hash(ct[::-1], np.diag([-1, 1, 1, 1]))
         True
     """
-    values = np.ascontiguousarray(hounsfield, dtype="<f4")
-    digest = hashlib.sha256(str(values.shape).encode())
-    digest.update(values.data)
-    return digest.hexdigest()
+    values, _ = _in_ras_order(np.asarray(hounsfield), np.asarray(affine, np.float64))
+    return _hash(values)
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,8 @@ class CTReference(Values):
         sha256: `ct_hash` of the values, empty if unknown.
         series_uid: DICOM series instance UID, if any.
         path: Path of the file or folder, only when asked for.
-        shape: Number of voxels along the array's axes, empty if unknown.
-        affine: World (scanner RAS mm) from voxel indices.
+        shape: Number of voxels to the right, anterior and superior; empty if unknown.
+        affine: World (scanner RAS mm) from voxel indices in that order.
     """
 
     name: str = ""
@@ -85,9 +87,8 @@ class CTReference(Values):
         Returns:
             The reference, with the hash, the shape and the world affine of `source`.
         """
-        voxels = _image(source).numpy()[0]
-        affine = world_affine(source)
-        return cls(name, ct_hash(voxels), series_uid, path, voxels.shape, affine.tolist())
+        voxels, affine = _in_ras_order(_image(source).numpy()[0], world_affine(source))
+        return cls(name, _hash(voxels), series_uid, path, voxels.shape, affine.tolist())
 
     def difference(self, source: Any) -> str | None:
         """Tell how the CT of a subject differs from this one.
@@ -98,12 +99,14 @@ class CTReference(Values):
         Returns:
             A clause for a message, or None if it is the same, or this reference says nothing.
         """
-        image = _image(source)
-        if self.shape and tuple(image.spatial_shape) != self.shape:
-            return f"its grid is {tuple(image.spatial_shape)}, not {self.shape}"
-        if self.shape and np.abs(world_affine(source) - self.affine).max() > AFFINE_TOLERANCE_MM:
-            return "its affine is another one"
-        if self.sha256 and ct_hash(image.numpy()[0]) != self.sha256:
+        if not self.shape:
+            return None
+        voxels, affine = _in_ras_order(_image(source).numpy()[0], world_affine(source))
+        if voxels.shape != self.shape:
+            return f"its grid is {_by(voxels.shape)}, not {_by(self.shape)}"
+        if np.abs(affine - self.affine).max() > AFFINE_TOLERANCE_MM:
+            return "it lies elsewhere in the world (another affine)"
+        if self.sha256 and _hash(voxels) != self.sha256:
             return "its values are others"
         return None
 
@@ -118,3 +121,25 @@ def world_affine(source: Any) -> NDArray[np.float64]:
 
 def _image(source: Any) -> Any:
     return source.get("volume", source)
+
+
+def _in_ras_order(
+    voxels: NDArray[Any], affine: NDArray[np.float64]
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Turn each voxel axis to the nearest world axis, and the affine with it."""
+    # Here, since it takes a while to import and few recipes need it.
+    from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
+
+    order = io_orientation(affine)
+    return apply_orientation(voxels, order), affine @ inv_ornt_aff(order, voxels.shape)
+
+
+def _hash(voxels: NDArray[Any]) -> str:
+    values = np.ascontiguousarray(voxels, dtype="<f4")
+    digest = hashlib.sha256(str(values.shape).encode())
+    digest.update(values.data)
+    return digest.hexdigest()
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

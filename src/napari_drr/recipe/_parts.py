@@ -215,20 +215,3 @@ class Structure(Values):
     visible: bool = True
     weight: float = 1.0
     color: tuple[float, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Display(Values):
-    """How the image looks; the values of the image stay line integrals.
-
-    Args:
-        mode: `"line_integral"` p, or `"transmission"` exp(-p).
-        invert: Whether large values are shown dark.
-        gamma: Exponent on the gray value, 1 is linear.
-        contrast_limits: Values (of the mode) shown as black and white; None is the image's range.
-    """
-
-    mode: Literal["line_integral", "transmission"] = "line_integral"
-    invert: bool = False
-    gamma: Positive = 1.0
-    contrast_limits: tuple[float, float] | None = None

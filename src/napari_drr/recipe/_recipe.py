@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jaxtyping import Float
 
 from napari_drr.recipe._ct import CTReference
+from napari_drr.recipe._display import Display
 from napari_drr.recipe._parts import (
     Attenuation,
     DetectorSettings,
-    Display,
     Orientation,
     Pose,
     RendererSettings,
     Structure,
 )
+from napari_drr.recipe._rendering import aimed, call_options, make_drr
 from napari_drr.recipe._values import Values, from_mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+    from torchio import Subject
+
+    from napari_drr.rendering.drr import DRR
 
 VERSION = 1
 
@@ -101,6 +113,82 @@ class Recipe(Values):
         """
         weighted = {s.id: s.weight if s.visible else 0.0 for s in self.structures}
         return {label: weight for label, weight in weighted.items() if weight != 1.0}
+
+    def drr(self, subject: Subject, **options: Any) -> DRR:
+        """Return the renderer that this recipe describes.
+
+        Args:
+            subject: What `read` returned. Its density is mapped anew where its attenuation is not
+                the recipe's.
+            **options: More arguments of `DRR` that change no result, such as `memory_budget`.
+
+        Returns:
+            A `DRR` on the subject's device.
+
+        Warns:
+            RecipeWarning: If the subject holds another CT than the recipe names.
+        """
+        return make_drr(self, subject, options)
+
+    def render(
+        self,
+        subject: Subject,
+        drr: DRR | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Float[Tensor, "1 1 height width"]:
+        """Render the image.
+
+        The result is what `DRR` gives for the same settings, to the last bit.
+
+        Args:
+            subject: What `read` returned.
+            drr: A renderer from `drr` of this recipe, or of one that differs in pose, orientation,
+                detector, structures or bone weight only; its detector is set to this recipe's.
+                None makes one.
+            progress: Called with (rays done, rays in all).
+
+        Returns:
+            Line integrals.
+
+        Raises:
+            ValueError: If the recipe weights structures and the subject has no labels, or holds
+                values that can't be rendered.
+
+        Examples:
+            >>> from napari_drr import load_phantom
+            >>> recipe = Recipe(detector=DetectorSettings(height=4, width=5))
+            >>> recipe.render(load_phantom(spacing=16.0)).shape
+            torch.Size([1, 1, 4, 5])
+        """
+        drr = aimed(self, drr or self.drr(subject))
+        pose = self.pose.rigid_transform()
+        image: Tensor = drr(pose, **call_options(self), progress=progress)
+        return image
+
+    def channels(
+        self,
+        subject: Subject,
+        structures: Sequence[int | str] | None = None,
+        drr: DRR | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[Float[Tensor, "1 channel height width"], list[str]]:
+        """Render structures, each into a channel of its own.
+
+        Args:
+            subject: What `read` returned, with labels.
+            structures: Ids, names or groups; None for all that the labels hold.
+            drr: As in `render`.
+            progress: As in `render`.
+
+        Returns:
+            Line integrals, and the names of the channels.
+
+        Raises:
+            ValueError: If the subject has no labels, or a structure is unknown.
+        """
+        drr = aimed(self, drr or self.drr(subject))
+        pose = self.pose.rigid_transform()
+        return drr.channels(pose, structures=structures, **call_options(self), progress=progress)
 
 
 def _check_version(version: object) -> None:
