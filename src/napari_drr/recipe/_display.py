@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Float
 
-from napari_drr.recipe._values import Positive, Values
+from napari_drr.recipe._values import Positive, Rule, Values
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+
+Limits = Annotated[tuple[float, float], Rule("ascending", lambda pair: pair[0] <= pair[1])]
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,11 @@ class Display(Values):
     mode: Literal["line_integral", "transmission"] = "line_integral"
     invert: bool = False
     gamma: Positive = 1.0
-    contrast_limits: tuple[float, float] | None = None
+    contrast_limits: Limits | None = None
 
-    def gray(self, line_integrals: Float[ArrayLike, "..."]) -> Float[NDArray[np.float64], "..."]:
+    def gray(
+        self, line_integrals: Float[ArrayLike, "*shape"]
+    ) -> Float[NDArray[np.float64], "*shape"]:
         """Return the gray value of line integrals: 0 is black, 1 white.
 
         With the limits a and b, the value is `(p - a) / (b - a)`, or in transmission
@@ -52,8 +57,9 @@ class Display(Values):
         p = np.asarray(line_integrals, dtype=np.float64)
         low, high = self.contrast_limits or (p.min(), p.max())
         if self.mode == "transmission":
-            # Relative to the lower limit, so that large line integrals do not underflow.
-            p, low, high = np.exp(low - p), np.exp(low - high), 1.0
+            # Relative to the lower limit, so that large line integrals do not underflow, and cut
+            # there, so that small ones do not overflow.
+            p, low, high = np.exp(np.minimum(low - p, 0.0)), np.exp(low - high), 1.0
         gray = _stretched(p, float(low), float(high)) ** self.gamma
         return 1.0 - gray if self.invert else gray
 

@@ -21,10 +21,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Rule:
-    """A condition on a number, for `Annotated`: what must hold, and how to say it."""
+    """A condition on a value, for `Annotated`: what must hold, and how to say it."""
 
     text: str
-    holds: Callable[[float], bool]
+    holds: Callable[[Any], bool]
 
 
 Positive = Annotated[float, Rule("greater than 0", lambda number: number > 0)]
