@@ -274,7 +274,7 @@ class MutualInformation(nn.Module):
     def forward(
         self, x1: Float[Tensor, "b c h w"], x2: Float[Tensor, "b c h w"]
     ) -> Float[Tensor, " b"]:
-        """Measure how much each image of `x1` tells about its partner in `x2`: one number per pair."""
+        """Measure how much each image tells about its partner: one number per pair."""
         _check_images(x1, x2)
         kernel1, kernel2 = self._bin_weights(x1), self._bin_weights(x2)
         entropy1 = self._entropy(kernel1.mean(dim=1))
@@ -283,7 +283,7 @@ class MutualInformation(nn.Module):
         information = entropy1 + entropy2 - joint
         if self.normalize:
             information = 2 * information / (entropy1 + entropy2 + self.epsilon)
-        return information.unflatten(0, x1.shape[:2]).mean(dim=1)
+        return information.reshape(x1.shape[:2]).mean(dim=1)
 
     def _bin_weights(self, image: Tensor) -> Float[Tensor, "bc pixels bins"]:
         """What each pixel of each channel adds to each bin."""
