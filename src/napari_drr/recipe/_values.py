@@ -3,7 +3,7 @@
 import math
 import numbers
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -65,13 +65,18 @@ def from_mapping(cls: type[ValuesT], data: object, path: str) -> ValuesT:
                 "It may come from a newer napari-drr."
             )
     for field in fields(cls):
-        if field.name not in data and (field.default is MISSING or "required" in field.metadata):
+        if field.name not in data and _is_required(field):
             raise ValueError(f"The key `{prefix}{field.name}` is missing.")
     try:
         plain = {key: to_plain(value, hints[key], prefix + key) for key, value in data.items()}
     except TypeError as error:
         raise ValueError(str(error)) from None
     return cls(**plain)
+
+
+def _is_required(field: Field[Any]) -> bool:
+    has_default = field.default is not MISSING or field.default_factory is not MISSING
+    return not has_default or "required" in field.metadata
 
 
 _HINTS: dict[type, dict[str, Any]] = {}
