@@ -1,0 +1,45 @@
+"""Layers and volumes, layers and the screen: the only code that touches them.
+
+Every layer of ours is in world RAS mm; volumes have their axes in (z, y, x) order. With the
+camera's orientation that `set_radiological` sets, slices are shown as radiologists read them.
+"""
+
+from napari_drr.viewer._colors import structure_color, structure_colormap
+from napari_drr.viewer._radiographs import (
+    CHANNEL_KEY,
+    add_or_update_mask_labels,
+    add_or_update_radiograph,
+    add_structure_images,
+    largest_structure,
+)
+from napari_drr.viewer._screen import RADIOLOGICAL, is_radiological, set_radiological, unwrap
+from napari_drr.viewer._volumes import (
+    KEY,
+    Frame,
+    LayerData,
+    image_layer_data,
+    labels_layer_data,
+    structures_from_layer,
+    volume_from_layer,
+)
+
+__all__ = [
+    "CHANNEL_KEY",
+    "KEY",
+    "RADIOLOGICAL",
+    "Frame",
+    "LayerData",
+    "add_or_update_mask_labels",
+    "add_or_update_radiograph",
+    "add_structure_images",
+    "image_layer_data",
+    "is_radiological",
+    "labels_layer_data",
+    "largest_structure",
+    "set_radiological",
+    "structure_color",
+    "structure_colormap",
+    "structures_from_layer",
+    "unwrap",
+    "volume_from_layer",
+]
