@@ -1,0 +1,11 @@
+"""The way onto Qt's main thread."""
+
+from collections.abc import Callable
+
+from superqt.utils import ensure_main_thread
+
+
+@ensure_main_thread  # type: ignore[misc] # superqt's decorator is untyped
+def post(function: Callable[[], None]) -> None:
+    """Run a function on the main thread, soon; return at once."""
+    function()

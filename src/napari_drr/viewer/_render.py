@@ -1,0 +1,193 @@
+"""What a session computes off the main thread; no napari, no Qt."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from napari_drr.recipe import CTReference, Recipe
+
+if TYPE_CHECKING:
+    import torch
+    from pandas import DataFrame
+    from torchio import Subject
+
+    from napari_drr.rendering.drr import DRR
+
+
+class Cancelled(Exception):
+    """A render that a newer one replaced."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What was taken from the layers, on the main thread.
+
+    Args:
+        hounsfield: The CT's voxels (x, y, z).
+        affine: World RAS mm from their indices.
+        labels: The label map's voxels and affine, or None.
+        structures: Names of the labels, or None.
+        key: Equal as long as the layers hold the same.
+    """
+
+    hounsfield: torch.Tensor
+    affine: Float[NDArray[np.float64], "4 4"]
+    labels: tuple[torch.Tensor, Float[NDArray[np.float64], "4 4"]] | None
+    structures: DataFrame | None
+    key: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One image to render.
+
+    Args:
+        recipe: What to render.
+        inputs: From which CT and labels.
+        channels: Structures (ids) to render into channels too; none if empty.
+        cancel: Set to end the render.
+        progress: Called with (rays done, rays in all), off the main thread.
+    """
+
+    recipe: Recipe
+    inputs: Inputs
+    channels: tuple[int, ...]
+    cancel: threading.Event
+    progress: Callable[[int, int], None]
+
+    def report(self, done: int, total: int) -> None:
+        """Pass progress on, unless the render was cancelled.
+
+        Raises:
+            Cancelled: If it was.
+        """
+        if self.cancel.is_set():
+            raise Cancelled
+        self.progress(done, total)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was rendered.
+
+    Args:
+        image: Line integrals.
+        channels: A line integral per structure asked for, or None.
+        names: Names of the channels.
+        recipe: What was rendered, with the CT's reference filled in.
+        seconds: How long it took.
+        backend: Which kernels rendered it.
+        warnings: Sentences to show, such as that no ray meets the CT.
+    """
+
+    image: Float[NDArray[np.float32], "height width"]
+    channels: Float[NDArray[np.float32], "channel height width"] | None
+    names: tuple[str, ...]
+    recipe: Recipe
+    seconds: float
+    backend: str
+    warnings: tuple[str, ...]
+
+
+class Renderer:
+    """Renders requests, and keeps the subject and the `DRR` for the next one.
+
+    One thread at a time may use it.
+    """
+
+    def __init__(self) -> None:
+        self._subject: Subject | None = None
+        self._subject_key: tuple[Any, ...] | None = None
+        self._ct = CTReference()
+        self._drr: DRR | None = None
+        self._drr_key: tuple[Any, ...] | None = None
+
+    def forget(self) -> None:
+        """Drop what is kept."""
+        self.__init__()  # type: ignore[misc]
+
+    def render(self, request: Request) -> Result:
+        """Render one request.
+
+        Raises:
+            Cancelled: If the request was cancelled.
+            ValueError: If CT, labels and recipe don't fit.
+        """
+        import torch
+
+        start = time.perf_counter()
+        drr = self._renderer(request)
+        subject, recipe = self._subject, replace(request.recipe, ct=self._ct)
+        faults = drr.diagnose(recipe.pose.rigid_transform())
+        with torch.inference_mode():
+            if any(fault.startswith("No ray") for fault in faults):
+                image = torch.zeros(recipe.detector.height, recipe.detector.width)
+            else:
+                image = recipe.render(subject, drr, progress=request.report)[0, 0]
+            channels, names = self._channels(request, recipe, drr)
+        return Result(
+            image.cpu().numpy(),
+            channels,
+            names,
+            recipe,
+            time.perf_counter() - start,
+            drr.backend_in_use,
+            tuple(faults),
+        )
+
+    def _channels(
+        self, request: Request, recipe: Recipe, drr: DRR
+    ) -> tuple[NDArray[np.float32] | None, tuple[str, ...]]:
+        if not request.channels:
+            return None, ()
+        # Channels are what each structure would add: visibility and weights stay out of them.
+        plain = replace(recipe, structures=())
+        image, names = plain.channels(
+            self._subject, list(request.channels), drr, progress=request.report
+        )
+        return image[0].cpu().numpy(), tuple(names)
+
+    def _renderer(self, request: Request) -> DRR:
+        """Return the `DRR` for a request: the last one wherever only what it is called with differs."""
+        recipe = request.recipe
+        subject = self._read(request)
+        key = (
+            self._subject_key,
+            recipe.isocenter,
+            recipe.renderer.renderer,
+            recipe.renderer.reduction,
+            recipe.renderer.backend,
+            replace(recipe.attenuation, bone_weight=1.0),
+        )
+        if self._drr is None or self._drr_key != key:
+            self._drr = recipe.drr(subject)
+            self._drr_key = key
+        drr = self._drr
+        drr.detector = recipe.detector.detector(recipe.orientation)
+        return drr
+
+    def _read(self, request: Request) -> Subject:
+        from napari_drr.io.read import read
+
+        inputs, attenuation = request.inputs, request.recipe.attenuation
+        if self._subject is None or self._subject_key != inputs.key:
+            self._subject = read(
+                (inputs.hounsfield, inputs.affine),
+                inputs.labels,
+                structures=inputs.structures,
+                attenuation=attenuation.kind,
+                energy_kev=attenuation.energy_kev,
+                bone_attenuation_multiplier=attenuation.bone_attenuation_multiplier,
+            )
+            self._subject_key = inputs.key
+            self._ct = CTReference.of(self._subject)
+            self._drr = None
+        return self._subject

@@ -1,0 +1,87 @@
+"""Widgets that show a part of the session's recipe, and change nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import Container, FloatSpinBox
+from magicgui.widgets.bases import ValueWidget
+
+if TYPE_CHECKING:
+    from napari_drr.viewer._session import Session
+
+
+class RecipeContainer(Container):  # type: ignore[misc] # magicgui is untyped here
+    """A container whose widgets are fields of the session's recipe.
+
+    Args:
+        session: The session.
+        rows: Widgets by where their value lies, such as `"pose.alpha_deg"`.
+        **options: For magicgui's `Container`.
+    """
+
+    def __init__(
+        self, session: Session, rows: Mapping[str, ValueWidget[Any]], **options: Any
+    ) -> None:
+        super().__init__(widgets=list(rows.values()), **options)
+        self._session = session
+        self._rows = dict(rows)
+        for path, widget in self._rows.items():
+            widget.changed.connect(_setter(session, path))
+        session.events.recipe.connect(self._on_recipe)
+        self._show(set(path.split(".")[0] for path in rows))
+
+    def _on_recipe(self, changed: set[str]) -> None:
+        self._show(changed)
+
+    def _show(self, changed: set[str]) -> None:
+        for path, widget in self._rows.items():
+            section, field = path.split(".")
+            if section not in changed:
+                continue
+            value = getattr(getattr(self._session, section), field)
+            if widget.value != value:
+                with widget.changed.blocked():
+                    widget.value = value
+
+
+def _setter(session: Session, path: str) -> Callable[[Any], None]:
+    section, field = path.split(".")
+
+    def set_value(value: Any) -> None:
+        getattr(session, section).update(**{field: value})
+
+    return set_value
+
+
+def number(
+    label: str,
+    suffix: str,
+    low: float,
+    high: float,
+    *,
+    step: float = 1.0,
+    decimals: int = 1,
+    tooltip: str = "",
+) -> FloatSpinBox:
+    """Return a spin box with a unit, which tells a typed number only when it is complete.
+
+    Args:
+        label: Shown before it.
+        suffix: The unit, such as `" mm"`.
+        low: Smallest value.
+        high: Largest value.
+        step: Of the arrows.
+        decimals: Digits shown.
+        tooltip: What it does.
+
+    Returns:
+        A magicgui spin box.
+    """
+    # magicgui refuses values between its steps unless it may adapt them; Qt rounds to decimals.
+    box = FloatSpinBox(label=label, min=low, max=high, step=step, tooltip=tooltip)
+    box.native.setDecimals(decimals)
+    box.native.setSuffix(suffix)
+    box.native.setKeyboardTracking(False)
+    return box

@@ -1,0 +1,81 @@
+"""Which CT and which labels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import ComboBox, Container, Label
+
+from napari_drr.viewer import layers
+
+if TYPE_CHECKING:
+    from napari_drr.viewer._session import Session
+
+EMPTY = "Drop a CT on the window, or open the phantom: File > Open Sample > napari DRR."
+
+
+class InputSection(Container):  # type: ignore[misc] # magicgui is untyped here
+    """Choose the CT's layer, its labels' layer and the frame they are in.
+
+    Args:
+        session: The session.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.ct = ComboBox(
+            label="CT",
+            choices=self._volumes,
+            nullable=True,
+            tooltip="The image layer that holds the CT, in HU.",
+        )
+        self.labels = ComboBox(
+            label="Labels",
+            choices=self._labels,
+            nullable=True,
+            tooltip="The labels layer with the CT's structures; it may lie on another grid.",
+        )
+        self.frame = ComboBox(
+            label="Frame",
+            choices=["RAS", "LPS"],
+            tooltip="The layers' world axes. Ours are RAS; other readers may use LPS.",
+        )
+        self.hint = Label(value=EMPTY)
+        self.hint.native.setWordWrap(True)
+        super().__init__(widgets=[self.hint, self.ct, self.labels, self.frame])
+        self.ct.changed.connect(self._choose_ct)
+        self.labels.changed.connect(self._choose_labels)
+        self.frame.changed.connect(self._choose_frame)
+        session.events.inputs.connect(self._show)
+        self._show()
+
+    def reset_choices(self, *_: Any) -> None:
+        """List the layers anew; napari calls this when layers come, go or are renamed."""
+        with self.ct.changed.blocked(), self.labels.changed.blocked():
+            self.ct.reset_choices()
+            self.labels.reset_choices()
+        self._session.adopt()
+        self._show()
+
+    def _volumes(self, _: Any = None) -> list[Any]:
+        return layers.volumes(self._session.viewer)
+
+    def _labels(self, _: Any = None) -> list[Any]:
+        return layers.label_volumes(self._session.viewer)
+
+    def _choose_ct(self, layer: Any) -> None:
+        self._session.ct = layer
+
+    def _choose_labels(self, layer: Any) -> None:
+        self._session.labels = layer
+
+    def _choose_frame(self, frame: str) -> None:
+        self._session.frame = frame  # type: ignore[assignment]
+
+    def _show(self) -> None:
+        for box, layer in ((self.ct, self._session.ct), (self.labels, self._session.labels)):
+            with box.changed.blocked():
+                if layer not in box.choices:
+                    box.reset_choices()
+                box.value = layer
+        self.hint.visible = self._session.ct is None

@@ -1,0 +1,107 @@
+"""Render, and say what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from magicgui.widgets import CheckBox, Container, Label, ProgressBar, PushButton
+
+if TYPE_CHECKING:
+    from napari_drr.viewer._render import Result
+    from napari_drr.viewer._session import Masks, Session
+
+
+class OutputSection(Container):  # type: ignore[misc] # magicgui is untyped here
+    """Render into layers; a status line tells time, backend and what is wrong.
+
+    Args:
+        session: The session.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.mask_labels = CheckBox(
+            text="masks as one labels layer",
+            tooltip="Each pixel takes the structure with the largest line integral.",
+        )
+        self.mask_images = CheckBox(
+            text="masks as an image per visible structure",
+            tooltip="The line integral of each visible structure.",
+        )
+        self.render = PushButton(text="Render", tooltip="Render into the DRR layer.")
+        self.cancel = PushButton(text="Stop", tooltip="Give up the render under way.")
+        self.cancel.enabled = False
+        self.progress = ProgressBar(min=0, max=100, visible=False)
+        self.status = Label(value="")
+        self.status.native.setWordWrap(True)
+        buttons = Container(widgets=[self.render, self.cancel], layout="horizontal", labels=False)
+        super().__init__(
+            widgets=[self.mask_labels, self.mask_images, buttons, self.progress, self.status],
+            labels=False,
+        )
+        self._connect()
+        self._show_inputs()
+
+    def _connect(self) -> None:
+        events = self._session.events
+        self.mask_labels.changed.connect(self._choose_masks)
+        self.mask_images.changed.connect(self._choose_masks)
+        self.render.changed.connect(self._render)
+        self.cancel.changed.connect(self._cancel)
+        events.inputs.connect(self._show_inputs)
+        events.started.connect(self._on_started)
+        events.progress.connect(self._on_progress)
+        events.rendered.connect(self._on_rendered)
+        events.failed.connect(self._on_failed)
+        events.message.connect(self._on_message)
+
+    def _choose_masks(self) -> None:
+        chosen: set[Masks] = set()
+        if self.mask_labels.value:
+            chosen.add("labels")
+        if self.mask_images.value:
+            chosen.add("images")
+        self._session.masks = frozenset(chosen)
+
+    def _render(self) -> None:
+        self._session.render(wait=False)
+
+    def _cancel(self) -> None:
+        self._session.cancel()
+        self._end("Stopped.")
+
+    def _show_inputs(self) -> None:
+        """Disable what can't work, and say why."""
+        has_ct, has_labels = self._session.ct is not None, self._session.labels is not None
+        self.render.enabled = has_ct
+        self.render.tooltip = "Render into the DRR layer." if has_ct else "Choose a CT first."
+        for box in (self.mask_labels, self.mask_images):
+            box.enabled = has_labels
+
+    def _on_started(self) -> None:
+        self.cancel.enabled = True
+        self.progress.value = 0
+        self.progress.visible = True
+        self.status.value = "Rendering ..."
+
+    def _on_progress(self, done: int, total: int) -> None:
+        self.progress.value = 100 * done // total
+
+    def _on_rendered(self, result: Result) -> None:
+        height, width = result.image.shape
+        text = f"{result.seconds * 1000:.0f} ms | {result.backend} | {width} x {height}"
+        self._end(" ".join([*result.warnings, text]))
+
+    def _on_failed(self, message: str) -> None:
+        from napari.utils.notifications import show_error
+
+        self._end(message)
+        show_error(message)
+
+    def _on_message(self, message: str) -> None:
+        self.status.value = message
+
+    def _end(self, message: str) -> None:
+        self.cancel.enabled = False
+        self.progress.visible = False
+        self.status.value = message
