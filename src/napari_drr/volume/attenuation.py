@@ -98,8 +98,8 @@ def relative_density(
     soft = (hu > AIR_HU) & (hu <= BONE_HU)
     if not soft.any():
         raise ValueError(
-            f"`volume` has no voxel in {AIR_HU:g} < HU <= {BONE_HU:g}, which the relative map takes "
-            f"its scale from; its values span {hu.min():g} to {hu.max():g}. Give HU, or use "
+            f"`volume` has no voxel in {AIR_HU:g} < HU <= {BONE_HU:g}, which set the scale of the "
+            f"relative map; its values span {hu.min():g} to {hu.max():g}. Give HU, or use "
             '`attenuation="physical"`.'
         )
     density = torch.where(hu > BONE_HU, hu * multiplier, hu)
@@ -125,9 +125,9 @@ def linear_attenuation(
         mu(E) = mu_water(E) (1 + HU / 1000)                       for HU <= 0
         mu(E) = mu_water(E) + f (mu_bone(E) - mu_water(E))        for HU > 0
 
-    with the bone fraction f = HU / HU_bone and HU_bone = 1000 (mu_bone / mu_water - 1) at 70 keV;
-    there both lines are one. HU below -1000 count as -1000, so that air is 0; denser than bone (f > 1) is
-    extrapolated. mu never decreases with HU (for `bone_weight` = 1).
+    with the bone fraction f = HU / HU_bone and HU_bone = 1000 (mu_bone / mu_water - 1) at 70 keV,
+    where both lines are one. HU below -1000 count as -1000, so that air is 0; what is denser than
+    bone (f > 1) is extrapolated. mu never decreases with HU (for `bone_weight` = 1).
 
     Args:
         hu: Hounsfield units.

@@ -73,7 +73,8 @@ def checked_affine(affine: np.ndarray, name: str = "volume") -> Affine:
         raise ValueError(f"`{name}` must have a finite affine, got {matrix.tolist()}.")
     if not np.array_equal(matrix[3], [0.0, 0.0, 0.0, 1.0]):
         raise ValueError(
-            f"`{name}` must have an affine whose last row is (0, 0, 0, 1), got {matrix[3].tolist()}."
+            f"`{name}` must have an affine with the last row (0, 0, 0, 1), got "
+            f"{matrix[3].tolist()}."
         )
     spacing = np.linalg.norm(matrix[:3, :3], axis=0)
     if not spacing.all():

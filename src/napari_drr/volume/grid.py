@@ -1,5 +1,7 @@
 """The voxel grid of an image: where it lies, and labels brought from one grid to another."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float64, Integer
@@ -13,7 +15,7 @@ Affine = Float64[np.ndarray, "4 4"]
 _SAME_GRID_VOXELS = 1e-2
 
 
-def grid_center(affine: Affine, shape: tuple[int, ...]) -> Float64[np.ndarray, "3"]:
+def grid_center(affine: Affine, shape: Sequence[int]) -> Float64[np.ndarray, "3"]:
     """Return the midpoint of the first and the last voxel's centers in world mm.
 
     >>> grid_center(np.diag([2.0, 2.0, 2.0, 1.0]), (3, 5, 2))
@@ -25,7 +27,7 @@ def grid_center(affine: Affine, shape: tuple[int, ...]) -> Float64[np.ndarray, "
 
 
 def grid_extent(affine: Affine, shape: tuple[int, ...]) -> Float64[np.ndarray, "2 3"]:
-    """Return the smallest and largest world coordinates (mm) of the grid's voxels, faces included."""
+    """Return the lowest and highest world coordinates (mm) of the grid, outer faces included."""
     corners = _corners(shape) @ affine[:3, :3].T + affine[:3, 3]
     return np.stack([corners.min(axis=0), corners.max(axis=0)])
 

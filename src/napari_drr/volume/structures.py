@@ -135,7 +135,7 @@ def select_structures(structures: pd.DataFrame | None, selection: Selection) -> 
     [51, 5, 92, 101, 102, 103]
     """
     table = name_labels([]) if structures is None else structures
-    items = [selection] if isinstance(selection, str | Integral) else list(selection)
+    items = [selection] if isinstance(selection, (str, int, Integral)) else list(selection)
     ids = [label for item in items for label in _resolve(table, item)]
     return list(dict.fromkeys(ids))
 

@@ -81,13 +81,14 @@ def make_subject(
     from napari_drr.geometry.pose import orientation_matrix
 
     hounsfield, affine = checked_volume(volume), checked_affine(volume.affine)
-    found = _labels(mask, affine, hounsfield.shape[1:], structures, labels)
+    _, *shape = hounsfield.shape
+    found = _labels(mask, affine, (shape[0], shape[1], shape[2]), structures, labels)
     density = density_map(hounsfield, attenuation, bone_attenuation_multiplier, energy_kev)
     if found is not None and found.chosen is not None:
         density = density * (found.data != 0)
     if transform is not None:
         affine = _motion(transform) @ affine
-    isocenter = grid_center(affine, hounsfield.shape[1:]) if center_volume else np.zeros(3)
+    isocenter = grid_center(affine, shape) if center_volume else np.zeros(3)
     affine[:3, 3] -= isocenter
     subject = torchio.Subject(
         volume=torchio.ScalarImage(tensor=hounsfield, affine=affine),
@@ -167,7 +168,7 @@ def _labels(
 
 
 def _chosen(table: pd.DataFrame, named: pd.DataFrame | None, labels: Selection) -> list[int]:
-    """Resolve `labels=` to the ids present; structures that are named but absent are passed over."""
+    """Resolve `labels=` to the ids present; what is named but absent is passed over."""
     known = table if named is None else pd.concat([table, named]).drop_duplicates("id")
     present = set(table["id"])
     chosen = [label for label in select_structures(known, labels) if label in present]
