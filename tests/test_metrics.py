@@ -313,8 +313,8 @@ class TestGeodesics:
             distance = result[-1] if isinstance(result, tuple) else result
             distance.sum().backward()
 
-            # 850 mm times the rounding of a rotation.
-            assert distance.item() < 1000 * torch.finfo(dtype).eps ** 0.5
+            # The root of the default eps, and 850 mm times the rounding of a rotation.
+            assert distance.item() < 1.001e-3 + 1000 * torch.finfo(dtype).eps
             assert torch.isfinite(moving.grad).all()
 
     def test_one_pose_against_many(self):

