@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EISDIR, ENOENT
 from pathlib import Path
 
 
@@ -23,16 +24,22 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: If the file can't be written; the message names `path` and the reason.
     """
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f'Can\'t write "{path}": there is no folder "{path.parent}".')
-    if path.is_dir():
-        raise IsADirectoryError(f'Can\'t write "{path}": it is a folder.')
-    # Not by `tempfile`, whose files nobody else may read.
-    part = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
     try:
-        yield part
-        os.replace(part, path)
+        _check_target(path)
+        # Not by `tempfile`, whose files nobody else may read. Libraries know endings in small
+        # letters only.
+        part = path.with_name(f".{secrets.token_hex(8)}{''.join(path.suffixes[-2:]).lower()}")
+        try:
+            yield part
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise type(error)(f'Can\'t write "{path}": {error.strerror or error}.') from error
-    finally:
-        part.unlink(missing_ok=True)
+
+
+def _check_target(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise FileNotFoundError(ENOENT, f'there is no folder "{path.parent}"')
+    if path.is_dir():
+        raise IsADirectoryError(EISDIR, "it is a folder")

@@ -1,8 +1,9 @@
 """The file formats of radiographs: how each holds an image, its recipe and its channels' names."""
 
+import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +13,8 @@ from zipfile import BadZipFile
 import numpy as np
 from jaxtyping import Float
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from napari_drr.recipe import Recipe
 
@@ -21,11 +24,13 @@ Image = Float[np.ndarray, "height width"] | Float[np.ndarray, "channel height wi
 KEYWORD = "napari-drr"
 # TIFF's tag PageName, and its type for text.
 PAGE_NAME, ASCII = 285, 2
+# Goes before the JSON: tifffile (2026.3) takes bare JSON with a key "shape" for its own.
+HEADING = "napari-drr recipe:\n"
 # NIfTI's code of an extension that is a comment.
 COMMENT = 6
 
 # What else the libraries raise on damaged files, beside OSError and ValueError.
-_NIFTI_ERRORS = (EOFError, zlib.error, ImageFileError)
+_NIFTI_ERRORS = (EOFError, zlib.error, ImageFileError, HeaderDataError, WrapStructError)
 _NPZ_ERRORS = (EOFError, zlib.error, BadZipFile, KeyError)
 
 
@@ -93,7 +98,7 @@ def write_tiff(path: Path, image: Image, recipe: Recipe, names: Names, bit_depth
                 photometric="minisblack",
                 resolution=per_cm,
                 resolutionunit="CENTIMETER",
-                description=recipe.to_json() if number == 0 else None,
+                description=HEADING + recipe.to_json() if number == 0 else None,
                 software=f"napari-drr {version('napari-drr')}",
                 extratags=[] if names is None else [_page_name(names[number])],
                 metadata=None,
@@ -121,7 +126,7 @@ def read_tiff_recipe(path: Path) -> str | None:
     from tifffile import TiffFile
 
     with readable(path), TiffFile(path) as file:
-        return _ours([file.pages.first.description])
+        return _ours([file.pages.first.description.removeprefix(HEADING)])
 
 
 def write_nifti(path: Path, image: Image, recipe: Recipe, names: Names, bit_depth: int) -> None:
@@ -145,8 +150,7 @@ def write_nifti(path: Path, image: Image, recipe: Recipe, names: Names, bit_dept
 
 def read_nifti(path: Path) -> tuple[Image, Names]:
     """Read what `write_nifti` wrote."""
-    with readable(path, *_NIFTI_ERRORS):
-        file, comments = _open_nifti(path)
+    with readable(path, *_NIFTI_ERRORS), _open_nifti(path) as (file, comments):
         voxels = np.asarray(file.dataobj, np.float32)
         names = json.loads(comments[-1]) if voxels.ndim == 4 else None
     return voxels[:, :, 0].T, names
@@ -154,17 +158,22 @@ def read_nifti(path: Path) -> tuple[Image, Names]:
 
 def read_nifti_recipe(path: Path) -> str | None:
     """Return the comment that is a recipe."""
-    with readable(path, *_NIFTI_ERRORS):
-        return _ours(_open_nifti(path)[1])
+    with readable(path, *_NIFTI_ERRORS), _open_nifti(path) as (_, comments):
+        return _ours(comments)
 
 
-def _open_nifti(path: Path) -> tuple[Any, list[str]]:
+@contextmanager
+def _open_nifti(path: Path) -> Iterator[tuple[Any, list[str]]]:
+    """Yield the image, its voxels not yet read, and the comments in its header."""
     from nibabel import Nifti1Image
 
-    file = Nifti1Image.from_filename(path)
-    comments = [each for each in file.header.extensions if each.get_code() == COMMENT]
-    # NIfTI fills extensions up with zeros.
-    return file, [each.get_content().decode().rstrip("\0") for each in comments]
+    # From a stream, since nibabel (5.4) finds no files with endings such as `.Nii.Gz`.
+    is_packed = path.name.lower().endswith(".gz")
+    with gzip.open(path, "rb") if is_packed else path.open("rb") as stream:
+        image = Nifti1Image.from_stream(stream)
+        comments = [each for each in image.header.extensions if each.get_code() == COMMENT]
+        # NIfTI fills extensions up with zeros.
+        yield image, [each.get_content().decode().rstrip("\0") for each in comments]
 
 
 def write_npz(path: Path, image: Image, recipe: Recipe, names: Names, bit_depth: int) -> None:
@@ -177,15 +186,22 @@ def write_npz(path: Path, image: Image, recipe: Recipe, names: Names, bit_depth:
 
 def read_npz(path: Path) -> tuple[Image, Names]:
     """Read image and names."""
-    with readable(path, *_NPZ_ERRORS), np.load(path, allow_pickle=False) as arrays:
+    with readable(path, *_NPZ_ERRORS), _open_npz(path) as arrays:
         names = arrays["names"].tolist() if "names" in arrays else None
         return arrays["image"], names
 
 
 def read_npz_recipe(path: Path) -> str | None:
     """Return the text in the array `recipe`."""
-    with readable(path, *_NPZ_ERRORS), np.load(path, allow_pickle=False) as arrays:
+    with readable(path, *_NPZ_ERRORS), _open_npz(path) as arrays:
         return _ours([str(arrays["recipe"])]) if "recipe" in arrays else None
+
+
+@contextmanager
+def _open_npz(path: Path) -> Iterator[Mapping[str, Any]]:
+    # Opened here, since `np.load` leaves damaged files open (NumPy 2.4).
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        yield arrays
 
 
 def _ours(texts: list[str]) -> str | None:
