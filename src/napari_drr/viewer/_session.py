@@ -88,7 +88,7 @@ class Session:
         self._renderer = Renderer()
         self._pool: ThreadPoolExecutor | None = None
         self._cancel = threading.Event()
-        viewer.layers.events.removed.connect(self._on_layer_removed)
+        layers.on_removed(viewer, self._on_layer_removed)
 
     # The recipe and its parts
 
@@ -112,7 +112,9 @@ class Session:
     @recipe.setter
     def recipe(self, recipe: Recipe) -> None:
         changed = {
-            f.name for f in fields(Recipe) if getattr(recipe, f.name) != getattr(self._recipe, f.name)
+            f.name
+            for f in fields(Recipe)
+            if getattr(recipe, f.name) != getattr(self._recipe, f.name)
         }
         if changed:
             self._recipe = recipe
@@ -223,7 +225,7 @@ class Session:
         self.events.inputs.emit()
 
     def adopt(self) -> None:
-        """Choose the viewer's only CT, and the labels beside it, where none are chosen yet."""
+        """Choose the viewer's first CT and its first labels where none are chosen yet."""
         if self.ct is None:
             self.ct = layers.first_volume(self.viewer)
         if self.labels is None and self.ct is not None:
@@ -236,7 +238,7 @@ class Session:
     def output(self, name: str = "DRR") -> Layer | None:
         """Return an output layer of this session that is still in the viewer, or None."""
         layer = self._outputs[name]() if name in self._outputs else None
-        return layer if layer is not None and layer in self.viewer.layers else None
+        return layer if layers.shown(self.viewer, layer) else None
 
     # Rendering
 
@@ -439,11 +441,7 @@ def _structures_of(layer: Labels | None) -> tuple[Structure, ...]:
     """Return the structures of a labels layer, those that it does not name included."""
     if layer is None:
         return ()
-    table = layers.structures_from_layer(layer)
-    return tuple(
-        Structure(int(i), str(name), str(group))
-        for i, name, group in zip(table["id"], table["structure"], table["group"], strict=True)
-    )
+    return tuple(Structure(*row) for row in layers.named_structures(layer))
 
 
 _sessions: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()

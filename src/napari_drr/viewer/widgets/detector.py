@@ -35,7 +35,11 @@ class DetectorSection(RecipeContainer):
                     "x offset", " mm", -1000, 1000, tooltip="Of the principal point, along a row."
                 ),
                 "detector.y0": number(
-                    "y offset", " mm", -1000, 1000, tooltip="Of the principal point, along a column."
+                    "y offset",
+                    " mm",
+                    -1000,
+                    1000,
+                    tooltip="Of the principal point, along a column.",
                 ),
                 "detector.mirror": CheckBox(
                     text="radiological (the patient's right on the left)",

@@ -35,7 +35,9 @@ class ViewSection(Container):  # type: ignore[misc] # magicgui is untyped here
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.angle: FloatSpinBox = number("angle", "\N{DEGREE SIGN}", 0.0, 90.0, tooltip="Of LAO to CAU.")
+        self.angle: FloatSpinBox = number(
+            "angle", "\N{DEGREE SIGN}", 0.0, 90.0, tooltip="Of LAO to CAU."
+        )
         self.angle.value = 30.0
         self.buttons = {
             text: PushButton(text=text, tooltip=tip) for text, (_, tip) in PLAIN_VIEWS.items()
@@ -45,7 +47,9 @@ class ViewSection(Container):  # type: ignore[misc] # magicgui is untyped here
         super().__init__(
             widgets=[
                 Container(widgets=plain, layout="horizontal", labels=False, label="View"),
-                Container(widgets=[*angled, self.angle], layout="horizontal", labels=False, label=""),
+                Container(
+                    widgets=[*angled, self.angle], layout="horizontal", labels=False, label=""
+                ),
             ]
         )
         for text, button in self.buttons.items():
@@ -71,8 +75,12 @@ class PoseSection(RecipeContainer):
                 "pose.alpha_deg": number(
                     "alpha", degrees, -180, 180, tooltip="Turn about the body's long axis."
                 ),
-                "pose.beta_deg": number("beta", degrees, -180, 180, tooltip="Tilt to head or feet."),
-                "pose.gamma_deg": number("gamma", degrees, -180, 180, tooltip="Roll about the beam."),
+                "pose.beta_deg": number(
+                    "beta", degrees, -180, 180, tooltip="Tilt to head or feet."
+                ),
+                "pose.gamma_deg": number(
+                    "gamma", degrees, -180, 180, tooltip="Roll about the beam."
+                ),
                 "pose.x": number("x", " mm", -5000, 5000, tooltip="Shift of the C-arm sideways."),
                 "pose.y": number(
                     "y",

@@ -43,7 +43,9 @@ class RendererSection(RecipeContainer):
                     tooltip="sum: a radiograph. mip: the densest point of each ray.",
                 ),
                 "renderer.backend": ComboBox(
-                    label="backend", choices=["auto", "reference"], tooltip="auto takes the fastest."
+                    label="backend",
+                    choices=["auto", "reference"],
+                    tooltip="auto takes the fastest.",
                 ),
                 "attenuation.kind": ComboBox(
                     label="attenuation",

@@ -48,7 +48,9 @@ class StructureSection(Container):  # type: ignore[misc] # magicgui is untyped h
 
     def _on_recipe(self, changed: set[str]) -> None:
         if "structures" in changed:
-            self._build() if self._ids() != [s.id for s in self._session.structures] else self._mark()
+            self._build() if self._ids() != [
+                s.id for s in self._session.structures
+            ] else self._mark()
 
     def _show_all(self) -> None:
         self._session.structures.show()
