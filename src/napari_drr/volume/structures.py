@@ -109,7 +109,8 @@ def name_labels(ids: Iterable[int], named: pd.DataFrame | None = None) -> pd.Dat
         f"label {label}" if pd.isna(name) else str(name)
         for label, name in zip(table["id"], table["structure"], strict=True)
     ]
-    table = table.assign(structure=names, group=table["group"].fillna("").astype(str))
+    groups = ["" if pd.isna(group) else str(group) for group in table["group"]]
+    table = table.assign(structure=names, group=groups)
     table.attrs["assumed"] = assumed
     return table
 
