@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -25,8 +25,8 @@ class Display(Values):
         mode: `"line_integral"` shows p, `"transmission"` shows exp(-p), as a detector counts.
         invert: Whether black and white are exchanged.
         gamma: Exponent on the gray value, after the mode and before `invert`; 1 is linear.
-        contrast_limits: Line integrals p at the ends of the gray scale, in both modes; None takes
-            the image's smallest and largest.
+        contrast_limits: Line integrals p at the ends of the gray scale, in both modes; None is 0
+            and the image's largest.
     """
 
     mode: Literal["line_integral", "transmission"] = "line_integral"
@@ -55,17 +55,22 @@ class Display(Values):
             array([1., 0.])
         """
         p = np.asarray(line_integrals, dtype=np.float64)
-        low, high = self.contrast_limits or (p.min(), p.max())
-        if self.mode == "transmission":
-            # Relative to the lower limit, so that large line integrals do not underflow, and cut
-            # there, so that small ones do not overflow.
-            p, low, high = np.exp(np.minimum(low - p, 0.0)), np.exp(low - high), 1.0
-        gray = _stretched(p, float(low), float(high)) ** self.gamma
+        low, high = self.contrast_limits or (0.0, p.max(initial=0.0) or 1.0)
+        gray = self._stretched(p, float(low), float(high)) ** self.gamma
         return 1.0 - gray if self.invert else gray
 
-
-def _stretched(values: NDArray[Any], low: float, high: float) -> NDArray[np.float64]:
-    """Map `low` to 0 and `high` to 1, and cut what lies outside."""
-    if high <= low:
-        return np.where(values > low, 1.0, 0.0)
-    return np.clip((values - low) / (high - low), 0.0, 1.0)
+    def _stretched(
+        self, p: NDArray[np.float64], low: float, high: float
+    ) -> Float[NDArray[np.float64], "*shape"]:
+        """Map the limits to 0 and 1, in transmission to 1 and 0, and cut what lies outside."""
+        transmits = self.mode == "transmission"
+        if high == low:
+            return np.where((p > low) != transmits, 1.0, 0.0)
+        p = np.clip(p, low, high)
+        if transmits:
+            # Relative to the lower limit, so that large line integrals do not underflow; of
+            # exp(x) - 1, so that close limits do not cancel.
+            least = np.expm1(low - high)
+            transmitted: NDArray[np.float64] = (np.expm1(low - p) - least) / -least
+            return transmitted
+        return (p - low) / (high - low)
