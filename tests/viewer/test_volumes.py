@@ -175,7 +175,14 @@ def test_each_structure_has_a_color_of_its_own():
 def test_the_structure_table_comes_back_from_the_layer():
     layer = layer_of(labels_layer_data(labels_image(), TABLE))
     pd.testing.assert_frame_equal(structures_from_layer(layer), TABLE)
-    assert structures_from_layer(layer_of(labels_layer_data(labels_image()))) is None
+    assert structures_from_layer(Labels(np.ones((3, 4, 5), np.uint8))) is None
+
+
+def test_names_that_are_only_assumed_say_so():
+    layer = layer_of(labels_layer_data(labels_image(high=51)))
+    table = structures_from_layer(layer)
+    assert table["structure"].tolist() == ["kidney_left", "heart"]
+    assert table.attrs["assumed"]
 
 
 @oblique

@@ -17,6 +17,7 @@ from napari_drr.viewer._frames import (
     millimeters,
     placement,
 )
+from napari_drr.volume.structures import name_labels
 
 if TYPE_CHECKING:
     import torch
@@ -79,7 +80,8 @@ def labels_layer_data(
 
     Args:
         image: One label map, whole numbers from 0, in any voxel order.
-        structures: Columns `id`, `structure` and, if any, `group`; napari's status bar shows them.
+        structures: Columns `id`, `structure` and, if any, `group`, for napari's status bar; the
+            default is `name_labels` of the labels that occur.
         name: Name of the layer.
         metadata: Also kept in `layer.metadata["napari-drr"]`.
 
@@ -89,11 +91,20 @@ def labels_layer_data(
     Raises:
         ValueError: If values are negative or not whole, or the image has several channels.
     """
-    table = _table(structures)
-    voxels, arguments = _grid(image, name, {"structures": table, **(metadata or {})})
+    voxels, arguments = _grid(image, name, metadata)
     whole = _smallest_integers(voxels)
-    ids = [row["id"] for row in table] or _labels_present(whole)
-    arguments |= {"features": features(table), "colormap": structure_colormap(ids), "opacity": 0.5}
+    if structures is None:
+        structures = name_labels(_labels_present(whole))
+    table = _table(structures)
+    arguments["metadata"][KEY] |= {
+        "structures": table,
+        "assumed": bool(structures.attrs.get("assumed", False)),
+    }
+    arguments |= {
+        "features": features(table),
+        "colormap": structure_colormap(row["id"] for row in table),
+        "opacity": 0.5,
+    }
     return whole, arguments, "labels"
 
 
@@ -144,12 +155,17 @@ def structures_from_layer(layer: Labels) -> DataFrame | None:
         layer: A labels layer.
 
     Returns:
-        Columns `id`, `structure` and `group`, or None where the layer tells no names.
+        Columns `id`, `structure` and `group`, or None where the layer brought no names.
+        `attrs["assumed"]` tells whether the names are only assumed.
     """
     import pandas as pd
 
-    table = layer.metadata.get(KEY, {}).get("structures")
-    return pd.DataFrame(table, columns=["id", "structure", "group"]) if table else None
+    known = layer.metadata.get(KEY, {})
+    if "structures" not in known:
+        return None
+    table = pd.DataFrame(known["structures"], columns=["id", "structure", "group"])
+    table.attrs["assumed"] = known.get("assumed", False)
+    return table
 
 
 def features(table: list[dict[str, Any]]) -> DataFrame:
@@ -203,9 +219,7 @@ def _contrast_limits(voxels: NDArray[Any]) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + 1.0)
 
 
-def _table(structures: DataFrame | None) -> list[dict[str, Any]]:
-    if structures is None:
-        return []
+def _table(structures: DataFrame) -> list[dict[str, Any]]:
     groups = structures["group"] if "group" in structures else [""] * len(structures)
     rows = zip(structures["id"], structures["structure"], groups, strict=True)
     return [{"id": int(i), "structure": str(name), "group": str(group)} for i, name, group in rows]
@@ -225,7 +239,7 @@ def _smallest_integers(voxels: NDArray[Any]) -> NDArray[Any]:
 
 
 def _labels_present(labels: NDArray[Any]) -> list[int]:
-    return [int(i) for i in np.flatnonzero(np.bincount(labels.ravel())) if i]
+    return [int(i) for i in np.unique(labels) if i]
 
 
 def _plain_array(layer: Image | Labels) -> NDArray[Any]:

@@ -4,14 +4,24 @@ Every layer of ours is in world RAS mm; volumes have their axes in (z, y, x) ord
 camera's orientation that `set_radiological` sets, slices are shown as radiologists read them.
 """
 
+from napari_drr.viewer._choices import (
+    first_labels,
+    first_volume,
+    label_volumes,
+    named_structures,
+    on_removed,
+    shown,
+    volumes,
+)
 from napari_drr.viewer._colors import structure_color, structure_colormap
-from napari_drr.viewer._radiographs import (
+from napari_drr.viewer._looks import apply_display, displayed
+from napari_drr.viewer._masks import (
     CHANNEL_KEY,
     add_or_update_mask_labels,
-    add_or_update_radiograph,
     add_structure_images,
     largest_structure,
 )
+from napari_drr.viewer._radiographs import add_or_update_radiograph
 from napari_drr.viewer._screen import RADIOLOGICAL, is_radiological, set_radiological, unwrap
 from napari_drr.viewer._volumes import (
     KEY,
@@ -32,14 +42,23 @@ __all__ = [
     "add_or_update_mask_labels",
     "add_or_update_radiograph",
     "add_structure_images",
+    "apply_display",
+    "displayed",
+    "first_labels",
+    "first_volume",
     "image_layer_data",
     "is_radiological",
+    "label_volumes",
     "labels_layer_data",
     "largest_structure",
+    "named_structures",
+    "on_removed",
     "set_radiological",
+    "shown",
     "structure_color",
     "structure_colormap",
     "structures_from_layer",
     "unwrap",
     "volume_from_layer",
+    "volumes",
 ]

@@ -1,0 +1,70 @@
+"""A recipe's display as napari colormaps; the layer's data stay line integrals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_drr.recipe import Display
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.utils import Colormap
+
+TRANSMISSION = "transmission"
+TRANSMISSION_INVERTED = "transmission_r"
+
+# Enough that a straight line between two of them is off by less than an 8-bit gray value.
+STEPS = 256
+
+
+def apply_display(layer: Image, display: Display) -> None:
+    """Make a radiograph's layer look as its display says; limits are set apart.
+
+    Args:
+        layer: A layer of line integrals.
+        display: Mode, inversion and gamma.
+    """
+    transmission = display.mode == "transmission"
+    # In transmission gamma comes after the exponential, so it is part of the colormap.
+    gamma = 1.0 if transmission else display.gamma
+    if layer.gamma != gamma:
+        layer.gamma = gamma
+    if transmission:
+        layer.colormap = _transmission(display, *layer.contrast_limits)
+    else:
+        layer.colormap = "gray_r" if display.invert else "gray"
+
+
+def displayed(layer: Image, display: Display) -> Display | None:
+    """Tell how a radiograph's layer looks now, after all that was done by hand.
+
+    Args:
+        layer: A layer of ours.
+        display: The display that was applied to it.
+
+    Returns:
+        The display that gives these gray values, or None if the layer's colormap is not gray.
+    """
+    low, high = layer.contrast_limits
+    limits = (float(low), float(high))
+    names = {"gray": False, "gray_r": True}
+    if layer.colormap.name in names:
+        return Display("line_integral", names[layer.colormap.name], float(layer.gamma), limits)
+    if layer.colormap.name in (TRANSMISSION, TRANSMISSION_INVERTED):
+        return replace(display, contrast_limits=limits)
+    return None
+
+
+def _transmission(display: Display, low: float, high: float) -> Colormap:
+    """Return the colormap that turns line integrals from `low` to `high` into `display`'s gray."""
+    from napari.utils import Colormap
+
+    integrals = np.linspace(low, high, STEPS)
+    gray = replace(display, contrast_limits=(float(low), float(high))).gray(integrals)
+    colors = np.column_stack([gray, gray, gray, np.ones(STEPS)])
+    name = TRANSMISSION_INVERTED if display.invert else TRANSMISSION
+    colormap: Any = Colormap(colors, name=name)
+    return colormap
