@@ -60,7 +60,7 @@ recipes = st.builds(
         RendererSettings,
         renderer=st.sampled_from(["siddon", "trilinear"]),
         reduction=st.sampled_from(["sum", "max", "mip"]),
-        n_points=st.integers(min_value=1),
+        n_points=st.integers(min_value=2),
         backend=st.sampled_from(["auto", "reference", "cpu", "cuda"]),
     ),
     attenuation=st.builds(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from jaxtyping import Float
 
-from napari_drr.recipe._values import Count, NonNegative, NonZero, Positive, Values
+from napari_drr.recipe._values import Count, NonNegative, NonZero, Positive, SampleCount, Values
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -175,7 +175,7 @@ class RendererSettings(Values):
 
     renderer: Literal["siddon", "trilinear"] = "siddon"
     reduction: Literal["sum", "max", "mip"] = "sum"
-    n_points: Count = 500
+    n_points: SampleCount = 500
     backend: Literal["auto", "reference", "cpu", "cuda"] = "auto"
 
 

@@ -31,6 +31,7 @@ Positive = Annotated[float, Rule("greater than 0", lambda number: number > 0)]
 NonNegative = Annotated[float, Rule("at least 0", lambda number: number >= 0)]
 NonZero = Annotated[float, Rule("other than 0", lambda number: number != 0)]
 Count = Annotated[int, Rule("at least 1", lambda number: number >= 1)]
+SampleCount = Annotated[int, Rule("at least 2", lambda number: number >= 2)]
 
 
 @dataclass(frozen=True)
