@@ -5,6 +5,8 @@ from napari_drr.recipe._display import Display
 from napari_drr.recipe._parts import (
     Attenuation,
     DetectorSettings,
+    EulerConvention,
+    Orientation,
     Pose,
     RendererSettings,
     Structure,
@@ -20,6 +22,8 @@ __all__ = [
     "CTReference",
     "DetectorSettings",
     "Display",
+    "EulerConvention",
+    "Orientation",
     "Pose",
     "Recipe",
     "RecipeWarning",
