@@ -72,7 +72,8 @@ def _pseudo_solve(
 ) -> Float[Tensor, "b 4"]:
     """Solve (A - lambda I) x = target in the space orthogonal to the eigenvector."""
     value = (vector * multiply_vectors(matrix, vector)).sum(-1)[..., None, None]
-    scale = matrix.detach().abs().amax((-2, -1), keepdim=True).clamp_min(1e-300)
+    scale = matrix.detach().abs().amax((-2, -1), keepdim=True)
+    scale = torch.where(scale == 0, 1.0, scale)
     identity = torch.eye(4, dtype=matrix.dtype, device=matrix.device)
     # Adding scale * q q^T gives the null direction an eigenvalue; the target has no part along it.
     own = scale * vector[..., :, None] * vector[..., None, :]

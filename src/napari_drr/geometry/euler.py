@@ -107,14 +107,14 @@ def _symmetric_angles(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> tuple[Tenso
     """
     cosine, no_cosine = _safe_hypot(a, b)
     sine, no_sine = _safe_hypot(c, d)
-    half_sum = _safe_atan2(b, a, no_cosine)
-    half_difference = _safe_atan2(d, c, no_sine)
+    half_sum = _angle(torch.where(no_cosine, 1.0, a), torch.where(no_cosine, 0.0, b))
+    half_difference = _angle(torch.where(no_sine, 1.0, c), torch.where(no_sine, 0.0, d))
     # At the lock the unknown one is taken as the other: their difference, the third angle, is 0.
     half_sum, half_difference = (
         torch.where(no_cosine, half_difference, half_sum),
         torch.where(no_sine, half_sum, half_difference),
     )
-    return half_sum + half_difference, 2 * torch.atan2(sine, cosine), half_sum - half_difference
+    return half_sum + half_difference, 2 * _angle(cosine, sine), half_sum - half_difference
 
 
 def _safe_hypot(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,9 +125,12 @@ def _safe_hypot(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(is_noise, 0.0, length), is_noise
 
 
-def _safe_atan2(y: Tensor, x: Tensor, is_noise: Tensor) -> Tensor:
-    """Angle of (x, y); 0 without gradient where both are noise."""
-    return torch.atan2(torch.where(is_noise, 0.0, y), torch.where(is_noise, 1.0, x))
+def _angle(x: Tensor, y: Tensor) -> Tensor:
+    """Angle of (x, y) from the x axis."""
+    # Over contiguous memory, atan2 rounds whole SIMD vectors and what is left over differently: a
+    # result would depend on its place in the batch. With strided arguments it does not.
+    pairs = torch.stack([x, y], dim=-1)
+    return torch.atan2(pairs[..., 1], pairs[..., 0])
 
 
 def _wrap(angle: Tensor) -> Tensor:
