@@ -99,13 +99,13 @@ def relative_density(
     if not soft.any():
         raise ValueError(
             f"`volume` has no voxel in {AIR_HU:g} < HU <= {BONE_HU:g}, which set the scale of the "
-            f"relative map; its values span {hu.min():g} to {hu.max():g}. Give HU, or use "
+            f"relative map; its values span {hu.amin():g} to {hu.amax():g}. Give HU, or use "
             '`attenuation="physical"`.'
         )
     density = torch.where(hu > BONE_HU, hu * multiplier, hu)
-    density = torch.where(hu <= AIR_HU, hu[soft].min(), density)
-    density = density - density.min()
-    largest = density.max()
+    density = torch.where(hu <= AIR_HU, torch.where(soft, hu, torch.inf).amin(), density)
+    density = density - density.amin()
+    largest = density.amax()
     if largest == 0:
         raise ValueError(
             "`volume` maps to one density everywhere: nothing would show. Give a CT in HU, or use "

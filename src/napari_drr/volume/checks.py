@@ -22,17 +22,17 @@ def checked_volume(image: "Image") -> Float32[Tensor, "1 x y z"]:
     data = _checked_grid(image.data, "volume")
     hounsfield = data.to(torch.float32)
     if data.is_floating_point():
-        bad = int((~torch.isfinite(hounsfield)).sum())
+        bad = hounsfield.numel() - int(np.isfinite(hounsfield.detach().cpu().numpy()).sum())
         if bad:
             raise ValueError(
                 f"`volume` must hold finite HU, got {bad} NaN or infinite voxels of "
                 f"{hounsfield.numel()}. Replace them by air, for example: read((numpy.nan_to_num("
                 "array, nan=-1000.0, posinf=3071.0, neginf=-1000.0), affine))."
             )
-    low, high = hounsfield.aminmax()
-    if low == high:
+    lowest = hounsfield.amin()
+    if lowest == hounsfield.amax():
         raise ValueError(
-            f"`volume` must hold more than one value, but every voxel is {low.item():g}: there is "
+            f"`volume` must hold more than one value, but every voxel is {lowest:g}: there is "
             "nothing to see. Check that the file was exported with its pixel data."
         )
     return hounsfield
@@ -51,7 +51,7 @@ def checked_labels(image: "Image") -> Integer[Tensor, "x y z"]:
             f"`labelmap` must hold whole numbers, got {odd:g}. Give the label map itself, not a "
             "probability map or one that was resampled with interpolation."
         )
-    low, high = (int(value) for value in data.aminmax())
+    low, high = int(data.amin()), int(data.amax())
     if low < 0:
         raise ValueError(f"`labelmap` must hold labels of at least 0, got {low}.")
     if high > torch.iinfo(torch.int32).max:

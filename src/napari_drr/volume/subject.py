@@ -158,11 +158,13 @@ def _labels(
     data = checked_labels(mask)
     data = labels_on_grid(data, checked_affine(mask.affine, "labelmap"), affine, shape)
     named = None if structures is None else as_structures(structures)
-    table = name_labels(torch.unique(data).tolist(), named)
+    table = name_labels(pd.unique(data.numpy().ravel(order="K")), named)
     if labels is None:
         return _Labels(data, table, None)
     chosen = _chosen(table, named, labels)
-    data = data * torch.isin(data, torch.tensor(chosen, dtype=data.dtype))
+    kept = np.zeros(int(data.amax()) + 1, dtype=data.numpy().dtype)
+    kept[chosen] = chosen
+    data = torch.from_numpy(kept[data.numpy()])
     table = table[table["id"].isin(chosen)].reset_index(drop=True)
     return _Labels(data, table, chosen)
 
