@@ -164,7 +164,7 @@ def test_layer_and_viewer_are_let_go_of(letter_f):
     held = weakref.ref(layer)
     del layer
     # napari's own selection keeps the layer that was selected last, until another one is.
-    viewer.add_layer(Image(letter_f))
+    viewer.add_layer(Image(letter_f, name="another"))
     gc.collect()
     assert held() is None
     add_or_update_radiograph(viewer, letter_f, RECIPE)
