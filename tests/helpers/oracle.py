@@ -62,6 +62,9 @@ def trilinear(volume, affine, source, target, n_points):
     result = []
     for s, t, length in zip(*voxel_rays(affine, source, target), strict=True):
         first, last = _clip(s, t - s, np.full(3, -1.0), size)
+        if last == first:
+            result.append(0.0)
+            continue
         at = first + (last - first) * (np.arange(n_points) + 0.5) / n_points
         points = s + at[:, None] * (t - s)
         result.append(_interpolate(volume, points).sum() * (last - first) / n_points * length)

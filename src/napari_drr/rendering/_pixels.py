@@ -53,4 +53,4 @@ class PixelSubset:
         if pixels is not None:
             full = image.new_zeros(*image.shape[:2], detector.height * detector.width)
             image = full.index_copy(-1, pixels.to(image.device), image)
-        return image.unflatten(-1, (detector.height, detector.width))
+        return image.reshape(*image.shape[:2], *detector.shape)

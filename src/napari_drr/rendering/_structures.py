@@ -71,14 +71,16 @@ class StructureTable:
             for label in self._ids([key]):
                 if label < self._n_labels:
                     table[label] = weight
-        like = {"dtype": torch.float64, "device": self._mask.device}
-        return torch.stack([torch.as_tensor(w, **like) for w in table])
+        device = self._mask.device
+        return torch.stack([torch.as_tensor(w, dtype=torch.float64, device=device) for w in table])
 
     def _ids(self, selection: Sequence[Any]) -> list[int]:
         return list(dict.fromkeys(select_structures(self._structures, selection)))
 
     def _names(self, ids: list[int]) -> list[str]:
         names = dict(
-            zip(self._structures["id"].tolist(), self._structures["structure"].tolist(), strict=True)
+            zip(
+                self._structures["id"].tolist(), self._structures["structure"].tolist(), strict=True
+            )
         )
         return [str(names.get(i, f"label {i}")) for i in ids]

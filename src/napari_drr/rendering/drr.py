@@ -3,19 +3,20 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_drr.geometry.camera import inverse_projection, perspective_projection
-from napari_drr.geometry.detector import Detector
+from napari_drr.geometry.detector import Detector, Number
 from napari_drr.geometry.pose import RigidTransform, convert
+from napari_drr.rendering._diagnosis import NO_HIT, faults
 from napari_drr.rendering._legacy import check_options
 from napari_drr.rendering._pixels import PixelSubset
-from napari_drr.rendering._structures import ChannelTable, StructureTable, Weights
+from napari_drr.rendering._structures import ChannelTable, Weights
+from napari_drr.rendering._volume import Frame, Point, SubjectVolume
 from napari_drr.rendering.kernels import _ops
 from napari_drr.rendering.kernels._settings import (
     DEFAULT_MEMORY_BUDGET,
@@ -26,27 +27,16 @@ from napari_drr.rendering.kernels._settings import (
 )
 from napari_drr.rendering.project import any_ray_hits, integrate_rays, make_lookup
 from napari_drr.rendering.reduce import Reduction, check_reduction
-from napari_drr.volume.attenuation import BONE_HU
 
 if TYPE_CHECKING:
-    import pandas as pd
     import torchio as tio
-
-Frame = Literal["iso", "world"]
-Point = Sequence[float] | Tensor
-
-
-NO_HIT = (
-    "No ray meets the volume between source and detector: the image is empty. Check the pose (mm, "
-    "radians; AP wants y > 0, PA y < 0) and the source-to-detector distance."
-)
 
 
 class RenderWarning(UserWarning):
     """What was rendered is hardly what was wanted, such as rays that all miss the volume."""
 
 
-class DRR(nn.Module):
+class DRR(SubjectVolume):
     """Render digitally reconstructed radiographs of a subject.
 
     Args:
@@ -94,10 +84,6 @@ class DRR(nn.Module):
         torch.Size([1, 1, 40, 40])
     """
 
-    density: Tensor
-    mask: Tensor | None
-    _affine: Tensor
-
     def __init__(
         self,
         subject: "tio.Subject",
@@ -123,9 +109,8 @@ class DRR(nn.Module):
         isocenter: Point | None = None,
         **options: Any,
     ) -> None:
-        super().__init__()
         check_options(options)
-        self.subject = subject
+        super().__init__(subject, isocenter, voxel_shift, persistent)
         self.detector = Detector(
             source_to_detector=sdd,
             shape=(height, height if width is None else width),
@@ -143,55 +128,17 @@ class DRR(nn.Module):
             memory_budget=memory_budget,
             rays_per_chunk=None if patch_size is None else patch_size**2,
         )
-        self._voxel_shift = voxel_shift
         self._pixels = PixelSubset(p_subsample, redraw, generator)
         self._pixels.draw(self.detector)
-        self._table: StructureTable | None = None
-        self._table_state: tuple[int, int] | None = None
-        self._register_volume(persistent)
-        self._set_geometry(isocenter)
         self._resolve_backend()
-
-    def _register_volume(self, persistent: bool) -> None:
-        density = self.subject.density.data[0]
-        density = density if density.is_floating_point() else density.float()
-        self.register_buffer("density", _kernel_order(density), persistent=persistent)
-        mask = self.subject.mask
-        labels = None if mask is None else _kernel_order(mask.data[0])
-        self.register_buffer("mask", labels, persistent=persistent)
-
-    def _set_geometry(self, isocenter: Point | None) -> None:
-        """Keep where the volume lies, in float64 whatever the module's dtype."""
-        shift = torch.as_tensor(self.subject.isocenter, dtype=torch.float64).cpu()
-        self.isocenter = shift if isocenter is None else _as_point(isocenter)
-        affine = torch.as_tensor(_affine_of(self.subject), dtype=torch.float64).clone()
-        affine[:3, 3] += shift - self.isocenter
-        self._affine = affine[None].to(self._geometry_device)
 
     def _resolve_backend(self) -> None:
         self._backend = _ops.resolve_backend(self.backend, self.density.device)
 
     def _apply(self, fn: Any, recurse: bool = True) -> "DRR":
-        """Move density and mask; the geometry follows the device but stays float64."""
         super()._apply(fn, recurse)
-        self._affine = self._affine.to(self._geometry_device)
         self._resolve_backend()
         return self
-
-    @property
-    def _geometry_device(self) -> torch.device:
-        # Metal has no float64: there, geometry stays on the CPU.
-        return torch.device("cpu") if self.device.type == "mps" else self.device
-
-    @property
-    def device(self) -> torch.device:
-        """Where the volume lies."""
-        return self.density.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of the volume and of the images."""
-        return self.density.dtype
 
     @property
     def renderer(self) -> str:
@@ -202,22 +149,6 @@ class DRR(nn.Module):
     def backend_in_use(self) -> str:
         """The backend that `backend` resolved to."""
         return self._backend
-
-    @property
-    def affine(self) -> RigidTransform:
-        """From voxel indices (x, y, z) to iso mm, float64."""
-        return RigidTransform(self._affine)
-
-    @property
-    def affine_inverse(self) -> RigidTransform:
-        """From iso mm to voxel indices (x, y, z), float64."""
-        return RigidTransform(torch.linalg.inv(self._affine))
-
-    @property
-    def structures(self) -> "pd.DataFrame | None":
-        """The table of structures (id, structure, group), or None without labels."""
-        table: pd.DataFrame | None = self.subject.structures
-        return table
 
     def forward(
         self,
@@ -304,7 +235,7 @@ class DRR(nn.Module):
     def render(
         self,
         density: Float[Tensor, "x y z"],
-        source: Float[Tensor, "batch #ray 3"],
+        source: Float[Tensor, "#batch #ray 3"],
         target: Float[Tensor, "batch ray 3"],
         mask_to_channels: bool = False,
         n_points: int | None = None,
@@ -319,7 +250,7 @@ class DRR(nn.Module):
         return self._integrate(density, source, target, lookup, n_points)
 
     def diagnose(self, *pose: RigidTransform | Tensor, **how: Any) -> list[str]:
-        """Say in words what is wrong with a pose, such as rays that all miss the volume.
+        """Say what is wrong with a pose: rays that all miss, body behind the detector.
 
         Args:
             *pose: As in `forward`.
@@ -328,15 +259,13 @@ class DRR(nn.Module):
         Returns:
             One sentence per fault; empty if there is none.
         """
-        source, target = self.detector.rays(self._pose(pose, **how))
-        start = self.affine_inverse(source)
-        size = torch.tensor(self.density.shape).to(start)
-        faults = []
-        if bool(((start >= -0.5) & (start < size - 0.5)).all(-1).any()):
-            faults.append("The source lies inside the volume: move it farther from the isocenter.")
-        if not any_ray_hits(self.affine_inverse, source, target, self.density.shape):
-            faults.append(NO_HIT)
-        return faults
+        return faults(
+            self.detector,
+            self._pose(pose, **how).to(self._affine.device),
+            self.affine,
+            self.density.shape,
+            self._body,
+        )
 
     def perspective_projection(
         self, pose: RigidTransform, points: Float[Tensor, "batch point 3"], frame: Frame = "iso"
@@ -357,19 +286,28 @@ class DRR(nn.Module):
     def inverse_projection(
         self, pose: RigidTransform, pixels: Float[Tensor, "batch point 2"], frame: Frame = "iso"
     ) -> Float[Tensor, "batch point 3"]:
-        """Return where pixel points lie on the detector plane, in mm; see `perspective_projection`."""
+        """Return where pixel points lie on the detector plane, the way back of a projection.
+
+        Args:
+            pose: Camera to iso.
+            pixels: Pixel points (x = column, y = row), pixel centers at +0.5.
+            frame: As in `perspective_projection`.
+
+        Returns:
+            Points in mm.
+        """
         points = inverse_projection(self.detector, pose, pixels)
         return points + self._shift(frame).to(points)
 
     def set_intrinsics_(
         self,
-        sdd: float | None = None,
+        sdd: Number | None = None,
         height: int | None = None,
         width: int | None = None,
-        delx: float | None = None,
-        dely: float | None = None,
-        x0: float | None = None,
-        y0: float | None = None,
+        delx: Number | None = None,
+        dely: Number | None = None,
+        x0: Number | None = None,
+        y0: Number | None = None,
         p_subsample: float | None = None,
         reverse_x_axis: bool | None = None,
     ) -> None:
@@ -463,24 +401,6 @@ class DRR(nn.Module):
             backend=self._backend,
         )
 
-    def _voxel_from_iso(self) -> RigidTransform:
-        """Return iso mm -> voxels as the kernels know them, with centers at whole indices."""
-        matrix = torch.linalg.inv(self._affine)
-        matrix[:, :3, 3] += self._voxel_shift - 0.5
-        return RigidTransform(matrix)
-
-    def _density(self, bone_weight: float | Tensor | None) -> Tensor:
-        if bone_weight is None:
-            return self.density
-        if self.subject.attenuation != "physical":
-            raise ValueError(
-                "`bone_weight` needs physical attenuation, and this subject's is "
-                f"{self.subject.attenuation!r}: read it with attenuation='physical', or use "
-                "`bone_attenuation_multiplier`."
-            )
-        bone = (self.subject.volume.data[0] > BONE_HU).to(self.device)
-        return torch.where(bone, self.density * bone_weight, self.density)
-
     def _lookup(self, channels: ChannelTable | None, weights: Weights | None) -> RayLookup:
         if channels is None and not weights:
             return RayLookup()
@@ -497,42 +417,6 @@ class DRR(nn.Module):
             return
         if not any_ray_hits(self.affine_inverse, source, target, self.density.shape):
             warnings.warn(NO_HIT, RenderWarning, stacklevel=4)
-
-    @property
-    def _structures(self) -> StructureTable:
-        """What the labels hold; read again when the mask was moved, loaded or edited in place."""
-        mask = self.mask
-        state = None if mask is None else (mask.data_ptr(), mask._version)
-        if self._table is None or self._table_state != state:
-            self._table, self._table_state = StructureTable(mask, self.structures), state
-        return self._table
-
-    def _shift(self, frame: Frame) -> Tensor:
-        if frame not in get_args(Frame):
-            raise ValueError(f"`frame` must be 'iso' or 'world', got {frame!r}.")
-        return self.isocenter if frame == "world" else torch.zeros(3, dtype=torch.float64)
-
-
-def _kernel_order(image: Tensor) -> Tensor:
-    """Return (x, y, z) laid out in memory as kernels want it, x fastest, without need of a copy."""
-    return image.permute(2, 1, 0).contiguous().permute(2, 1, 0)
-
-
-def _affine_of(subject: "tio.Subject") -> Any:
-    """Return iso from voxel of what is rendered.
-
-    A density that a user put in place without an affine lies where the CT lies.
-    """
-    density, volume = subject.density, subject.volume
-    bare = density.spatial_shape == volume.spatial_shape and (density.affine == np.eye(4)).all()
-    return volume.affine if bare else density.affine
-
-
-def _as_point(point: Point) -> Tensor:
-    tensor = torch.as_tensor(point, dtype=torch.float64).detach().cpu()
-    if tensor.shape != (3,) or not tensor.isfinite().all():
-        raise ValueError(f"`isocenter` must be three finite numbers in mm, got {point}.")
-    return tensor
 
 
 def _either(new: Any, old: Any) -> Any:

@@ -101,7 +101,7 @@ def project(
         lookup=make_lookup(density, labels, channel_of_label, weight_of_label, n_channels),
         backend=_ops.resolve_backend(backend, density.device),
     )
-    return rays if pixels is not None else rays.unflatten(-1, detector.shape)
+    return rays if pixels is not None else rays.reshape(*rays.shape[:2], *detector.shape)
 
 
 def make_lookup(
@@ -133,7 +133,7 @@ def make_lookup(
 def integrate_rays(
     density: Float[Tensor, "x y z"],
     voxel_from_iso: RigidTransform,
-    source: Float[Tensor, "batch #ray 3"],
+    source: Float[Tensor, "#batch #ray 3"],
     target: Float[Tensor, "batch ray 3"],
     *,
     settings: RaySettings,
@@ -163,7 +163,7 @@ def integrate_rays(
         lookup=lookup,
         backend=backend,
     )
-    return image.unflatten(-1, shape).transpose(0, 1)
+    return image.reshape(-1, *shape).transpose(0, 1)
 
 
 def voxel_rays(

@@ -56,7 +56,7 @@ def reduce_samples(
         return (values * lengths).amax(-1).clamp_min(0)
     if reduction == "mip":
         return values.amax(-1).clamp_min(0)
-    return _reduce_with(reduction, (values * lengths).to(dtype)[None])  # type: ignore[arg-type]
+    return _reduce_with(reduction, (values * lengths).to(dtype)[None])
 
 
 def _reduce_with(function: Callable[[Tensor], Tensor], samples: Tensor) -> Tensor:

@@ -81,7 +81,7 @@ class Result:
     Args:
         image: Line integrals.
         channels: A line integral per structure asked for, or None.
-        names: Names of the channels.
+        channel_ids: The channels' structures.
         recipe: What was rendered, with the CT's reference filled in.
         seconds: How long it took.
         backend: Which kernels rendered it.
@@ -90,7 +90,7 @@ class Result:
 
     image: Float[NDArray[np.float32], "height width"]
     channels: Float[NDArray[np.float32], "channel height width"] | None
-    names: tuple[str, ...]
+    channel_ids: tuple[int, ...]
     recipe: Recipe
     seconds: float
     backend: str
@@ -110,10 +110,6 @@ class Renderer:
         self._drr: DRR | None = None
         self._drr_key: tuple[Any, ...] | None = None
 
-    def forget(self) -> None:
-        """Drop what is kept."""
-        self.__init__()  # type: ignore[misc]
-
     def render(self, request: Request) -> Result:
         """Render one request.
 
@@ -123,40 +119,41 @@ class Renderer:
         """
         import torch
 
+        from napari_drr.rendering.drr import NO_HIT
+
         start = time.perf_counter()
         drr = self._renderer(request)
         subject, recipe = self._subject, replace(request.recipe, ct=self._ct)
         faults = drr.diagnose(recipe.pose.rigid_transform())
         with torch.inference_mode():
-            if any(fault.startswith("No ray") for fault in faults):
+            if NO_HIT in faults:
                 image = torch.zeros(recipe.detector.height, recipe.detector.width)
             else:
                 image = recipe.render(subject, drr, progress=request.report)[0, 0]
-            channels, names = self._channels(request, recipe, drr)
+            channels = self._channels(request, recipe, drr)
         return Result(
             image.cpu().numpy(),
             channels,
-            names,
+            request.channels,
             recipe,
             time.perf_counter() - start,
             drr.backend_in_use,
             tuple(faults),
         )
 
-    def _channels(
-        self, request: Request, recipe: Recipe, drr: DRR
-    ) -> tuple[NDArray[np.float32] | None, tuple[str, ...]]:
+    def _channels(self, request: Request, recipe: Recipe, drr: DRR) -> NDArray[np.float32] | None:
         if not request.channels:
-            return None, ()
+            return None
         # Channels are what each structure would add: visibility and weights stay out of them.
         plain = replace(recipe, structures=())
-        image, names = plain.channels(
+        image, _ = plain.channels(
             self._subject, list(request.channels), drr, progress=request.report
         )
-        return image[0].cpu().numpy(), tuple(names)
+        channels: NDArray[np.float32] = image[0].cpu().numpy()
+        return channels
 
     def _renderer(self, request: Request) -> DRR:
-        """Return the `DRR` for a request: the last one wherever only what it is called with differs."""
+        """Return the last `DRR`, or another where more than its call or its detector differs."""
         recipe = request.recipe
         subject = self._read(request)
         key = (

@@ -9,14 +9,16 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal, SignalGroup
 
 from napari_drr.recipe import Recipe, Structure, view
 from napari_drr.viewer import layers
-from napari_drr.viewer._render import Cancelled, Inputs, Renderer, Request, Result
+from napari_drr.viewer._inputs import InputLayers
+from napari_drr.viewer._outputs import Masks, Outputs
+from napari_drr.viewer._render import Cancelled, Renderer, Request, Result
 from napari_drr.viewer._sections import Section, Structures
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 Post = Callable[[Callable[[], None]], None]
-Masks = Literal["labels", "images"]
 
 # Each image layer costs napari's window some hundredths of a second per update.
 MOST_STRUCTURE_IMAGES = 24
@@ -79,12 +80,9 @@ class Session:
         self._post = post
         self.events = SessionEvents()
         self._recipe = Recipe()
-        self._ct: weakref.ref[Image] | None = None
-        self._labels: weakref.ref[Labels] | None = None
-        self.frame: layers.Frame = "RAS"
+        self._inputs = InputLayers()
         self.masks: frozenset[Masks] = frozenset()
-        self._edits = 0
-        self._outputs: dict[str, weakref.ref[Layer]] = {}
+        self._outputs = Outputs()
         self._renderer = Renderer()
         self._pool: ThreadPoolExecutor | None = None
         self._cancel = threading.Event()
@@ -166,8 +164,10 @@ class Session:
 
     @isocenter.setter
     def isocenter(self, isocenter: Any) -> None:
-        point = None if isocenter is None else tuple(float(v) for v in isocenter)
-        self.recipe = replace(self._recipe, isocenter=point)
+        if isocenter is not None:
+            x, y, z = (float(value) for value in isocenter)
+            isocenter = (x, y, z)
+        self.recipe = replace(self._recipe, isocenter=isocenter)
 
     @property
     def distance(self) -> float:
@@ -196,33 +196,32 @@ class Session:
     @property
     def ct(self) -> Image | None:
         """The CT's layer."""
-        return None if self._ct is None else self._ct()
+        return self._inputs.ct
 
     @ct.setter
     def ct(self, layer: Image | None) -> None:
-        layer = layers.unwrap(layer)
-        if layer is self.ct:
-            return
-        self._watch(self.ct, connect=False)
-        self._ct = None if layer is None else weakref.ref(layer)
-        self._watch(layer, connect=True)
-        self.events.inputs.emit()
+        if self._inputs.choose_ct(layer):
+            self.events.inputs.emit()
 
     @property
     def labels(self) -> Labels | None:
         """The layer of the CT's labels."""
-        return None if self._labels is None else self._labels()
+        return self._inputs.labels
 
     @labels.setter
     def labels(self, layer: Labels | None) -> None:
-        layer = layers.unwrap(layer)
-        if layer is self.labels:
-            return
-        self._watch(self.labels, connect=False)
-        self._labels = None if layer is None else weakref.ref(layer)
-        self._watch(layer, connect=True)
-        self.recipe = replace(self._recipe, structures=_structures_of(layer))
-        self.events.inputs.emit()
+        if self._inputs.choose_labels(layer):
+            self.recipe = replace(self._recipe, structures=_structures_of(self.labels))
+            self.events.inputs.emit()
+
+    @property
+    def frame(self) -> layers.Frame:
+        """The world axes of both layers: ours are `"RAS"`, other readers may use `"LPS"`."""
+        return self._inputs.frame
+
+    @frame.setter
+    def frame(self, frame: layers.Frame) -> None:
+        self._inputs.frame = frame
 
     def adopt(self) -> None:
         """Choose the viewer's first CT and its first labels where none are chosen yet."""
@@ -233,12 +232,15 @@ class Session:
 
     def reload(self) -> None:
         """Read the layers again: napari does not tell when their arrays were edited in place."""
-        self._edits += 1
+        self._inputs.note_edit()
 
-    def output(self, name: str = "DRR") -> Layer | None:
-        """Return an output layer of this session that is still in the viewer, or None."""
-        layer = self._outputs[name]() if name in self._outputs else None
-        return layer if layers.shown(self.viewer, layer) else None
+    def output(self, name: str = "DRR") -> Any:
+        """Return an output layer that is still in the viewer, or None.
+
+        Args:
+            name: `"DRR"`, `"DRR structures"`, or a structure's name for its own image.
+        """
+        return self._outputs.layer(self.viewer, name)
 
     # Rendering
 
@@ -309,7 +311,11 @@ class Session:
         self.cancel()
         self._cancel = threading.Event()
         request = Request(
-            self._recipe, self._inputs(), self._channel_ids(), self._cancel, self._reporter()
+            self._recipe,
+            self._inputs.snapshot(),
+            self._channel_ids(),
+            self._cancel,
+            self._reporter(),
         )
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="napari-drr")
@@ -325,19 +331,6 @@ class Session:
 
         return report
 
-    def _inputs(self) -> Inputs:
-        ct, labels = self.ct, self.labels
-        if ct is None:
-            raise ValueError("There is no CT: drop one on the window, or open the phantom.")
-        hounsfield, affine = layers.volume_from_layer(ct, self.frame)
-        key: tuple[Any, ...] = (id(ct.data), affine.tobytes(), self._edits)
-        if labels is None:
-            return Inputs(hounsfield, affine, None, None, key)
-        mask, mask_affine = layers.volume_from_layer(labels, self.frame)
-        key = (*key, id(labels.data), mask_affine.tobytes())
-        table = layers.structures_from_layer(labels)
-        return Inputs(hounsfield, affine, (mask, mask_affine), table, key)
-
     def _channel_ids(self) -> tuple[int, ...]:
         if not self.masks or self.labels is None:
             return ()
@@ -350,65 +343,15 @@ class Session:
         return visible
 
     def _show(self, result: Result) -> Layer:
-        """Put a result into the viewer."""
-        beside = self.ct
-        layer = layers.add_or_update_radiograph(
-            self.viewer, result.image, result.recipe, beside=beside, layer=self.output()
-        )
-        self._outputs["DRR"] = weakref.ref(layer)
+        layer = self._outputs.show(self.viewer, result, self.ct, self.masks)
+        # The renderer knows which CT it was; nothing that is shown changes.
         self._recipe = replace(self._recipe, ct=result.recipe.ct)
-        if result.channels is not None:
-            self._show_masks(result, beside)
         for warning in result.warnings:
             self.events.message.emit(warning)
         self.events.rendered.emit(result)
         return layer
 
-    def _show_masks(self, result: Result, beside: Layer | None) -> None:
-        chosen = {s.name: s for s in result.recipe.structures}
-        shown = [chosen[name] for name in result.names]
-        colors = {s.id: s.color for s in shown if s.color is not None}
-        ids, names = [s.id for s in shown], [s.name for s in shown]
-        if "labels" in self.masks:
-            name = "DRR structures"
-            mask = layers.add_or_update_mask_labels(
-                self.viewer,
-                result.channels,
-                ids,
-                names,
-                result.recipe,
-                colors=colors,
-                name=name,
-                beside=beside,
-                layer=self.output(name),
-            )
-            self._outputs[name] = weakref.ref(mask)
-        if "images" in self.masks:
-            old = [layer for n in names if (layer := self.output(n)) is not None]
-            images = layers.add_structure_images(
-                self.viewer,
-                result.channels,
-                names,
-                result.recipe,
-                ids=ids,
-                colors=colors,
-                beside=beside,
-                layers=old,
-            )
-            self._outputs |= dict(zip(names, map(weakref.ref, images), strict=True))
-
     # What happens to the layers
-
-    def _watch(self, layer: Layer | None, connect: bool) -> None:
-        if layer is None:
-            return
-        for name in ("data", "paint", "labels_update"):
-            emitter = getattr(layer.events, name, None)
-            if emitter is not None:
-                (emitter.connect if connect else emitter.disconnect)(self._on_layer_edited)
-
-    def _on_layer_edited(self) -> None:
-        self._edits += 1
 
     def _on_layer_removed(self, event: Any) -> None:
         if event.value is self.ct:
@@ -469,6 +412,7 @@ def _main_thread() -> Post | None:
 
     if QApplication.instance() is None:
         return None
-    from napari_drr.viewer._main_thread import post
+    from napari_drr.viewer import _main_thread
 
+    post: Post = _main_thread.post
     return post

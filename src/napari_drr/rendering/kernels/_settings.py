@@ -41,9 +41,7 @@ class RaySettings:
 
     def __post_init__(self) -> None:
         if self.renderer not in get_args(RendererName):
-            raise ValueError(
-                f"`renderer` must be 'siddon' or 'trilinear', got {self.renderer!r}."
-            )
+            raise ValueError(f"`renderer` must be 'siddon' or 'trilinear', got {self.renderer!r}.")
         check_reduction(self.reduction)
         if self.n_points < 2:
             raise ValueError(f"`n_points` must be at least 2, got {self.n_points}.")

@@ -79,8 +79,9 @@ def _interval(
     safe_direction = torch.where(parallel, 1.0, direction)
     at_low, at_high = (low - source) / safe_direction, (high - source) / safe_direction
     inside = (low <= source) & (source < high)
-    enter = torch.where(parallel, torch.where(inside, 0.0, torch.inf), torch.minimum(at_low, at_high))
-    leave = torch.where(parallel, torch.where(inside, 1.0, -torch.inf), torch.maximum(at_low, at_high))
+    always, never = torch.full_like(source, torch.inf), torch.full_like(source, -torch.inf)
+    enter = torch.where(inside, never, always).where(parallel, torch.minimum(at_low, at_high))
+    leave = torch.where(inside, always, never).where(parallel, torch.maximum(at_low, at_high))
     first = enter.amax(-1, keepdim=True).clamp_min(0)
     last = leave.amin(-1, keepdim=True).clamp_max(1)
     miss = first >= last
@@ -164,7 +165,7 @@ def _interpolate(
 ) -> Float[Tensor, "ray sample"]:
     """Interpolate the zero-padded volume at points of [-1, n]."""
     padded = torch.nn.functional.pad(volume, (1, 1, 1, 1, 1, 1))
-    depth, height, width = padded.shape
+    height, width = padded.shape[1:]
     size = points.new_tensor(volume.shape[::-1])
     # The last cell is [n - 1, n]: a point on its far face belongs to it.
     corner = torch.floor(points.detach()).clamp_min(-1).minimum(size - 1)

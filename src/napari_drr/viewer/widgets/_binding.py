@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_drr.viewer._session import Session
 
 
-class RecipeContainer(Container):  # type: ignore[misc] # magicgui is untyped here
+class RecipeContainer(Container):
     """A container whose widgets are fields of the session's recipe.
 
     Args:
@@ -30,7 +30,7 @@ class RecipeContainer(Container):  # type: ignore[misc] # magicgui is untyped he
         for path, widget in self._rows.items():
             widget.changed.connect(_setter(session, path))
         session.events.recipe.connect(self._on_recipe)
-        self._show(set(path.split(".")[0] for path in rows))
+        self._show({path.split(".")[0] for path in rows})
 
     def _on_recipe(self, changed: set[str]) -> None:
         self._show(changed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from magicgui.widgets import CheckBox, SpinBox
+from magicgui.widgets import CheckBox, FloatSpinBox, SpinBox
 
 from napari_drr.viewer.widgets._binding import RecipeContainer, number
 
@@ -20,7 +20,6 @@ class DetectorSection(RecipeContainer):
     """
 
     def __init__(self, session: Session) -> None:
-        spacing = {"low": 0.01, "high": 100.0, "step": 0.1, "decimals": 3}
         super().__init__(
             session,
             {
@@ -29,8 +28,8 @@ class DetectorSection(RecipeContainer):
                 ),
                 "detector.height": SpinBox(label="rows", min=1, max=4096),
                 "detector.width": SpinBox(label="columns", min=1, max=4096),
-                "detector.pixel_spacing_x": number("pixel width", " mm", **spacing),
-                "detector.pixel_spacing_y": number("pixel height", " mm", **spacing),
+                "detector.pixel_spacing_x": _spacing("pixel width"),
+                "detector.pixel_spacing_y": _spacing("pixel height"),
                 "detector.x0": number(
                     "x offset", " mm", -1000, 1000, tooltip="Of the principal point, along a row."
                 ),
@@ -47,3 +46,7 @@ class DetectorSection(RecipeContainer):
                 ),
             },
         )
+
+
+def _spacing(label: str) -> FloatSpinBox:
+    return number(label, " mm", 0.01, 100.0, step=0.1, decimals=3)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-class DRRWidget(QWidget):  # type: ignore[misc] # qtpy is untyped
+class DRRWidget(QWidget):
     """Radiographs of the viewer's CT.
 
     Args:

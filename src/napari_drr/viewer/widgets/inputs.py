@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 EMPTY = "Drop a CT on the window, or open the phantom: File > Open Sample > napari DRR."
 
 
-class InputSection(Container):  # type: ignore[misc] # magicgui is untyped here
+class InputSection(Container):
     """Choose the CT's layer, its labels' layer and the frame they are in.
 
     Args:
@@ -23,37 +23,37 @@ class InputSection(Container):  # type: ignore[misc] # magicgui is untyped here
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.ct = ComboBox(
+        self.ct_choice = ComboBox(
             label="CT",
             choices=self._volumes,
             nullable=True,
             tooltip="The image layer that holds the CT, in HU.",
         )
-        self.labels = ComboBox(
+        self.labels_choice = ComboBox(
             label="Labels",
             choices=self._labels,
             nullable=True,
             tooltip="The labels layer with the CT's structures; it may lie on another grid.",
         )
-        self.frame = ComboBox(
+        self.frame_choice = ComboBox(
             label="Frame",
             choices=["RAS", "LPS"],
             tooltip="The layers' world axes. Ours are RAS; other readers may use LPS.",
         )
         self.hint = Label(value=EMPTY)
         self.hint.native.setWordWrap(True)
-        super().__init__(widgets=[self.hint, self.ct, self.labels, self.frame])
-        self.ct.changed.connect(self._choose_ct)
-        self.labels.changed.connect(self._choose_labels)
-        self.frame.changed.connect(self._choose_frame)
+        super().__init__(widgets=[self.hint, self.ct_choice, self.labels_choice, self.frame_choice])
+        self.ct_choice.changed.connect(self._choose_ct)
+        self.labels_choice.changed.connect(self._choose_labels)
+        self.frame_choice.changed.connect(self._choose_frame)
         session.events.inputs.connect(self._show)
         self._show()
 
     def reset_choices(self, *_: Any) -> None:
         """List the layers anew; napari calls this when layers come, go or are renamed."""
-        with self.ct.changed.blocked(), self.labels.changed.blocked():
-            self.ct.reset_choices()
-            self.labels.reset_choices()
+        with self.ct_choice.changed.blocked(), self.labels_choice.changed.blocked():
+            self.ct_choice.reset_choices()
+            self.labels_choice.reset_choices()
         self._session.adopt()
         self._show()
 
@@ -73,7 +73,10 @@ class InputSection(Container):  # type: ignore[misc] # magicgui is untyped here
         self._session.frame = frame  # type: ignore[assignment]
 
     def _show(self) -> None:
-        for box, layer in ((self.ct, self._session.ct), (self.labels, self._session.labels)):
+        for box, layer in (
+            (self.ct_choice, self._session.ct),
+            (self.labels_choice, self._session.labels),
+        ):
             with box.changed.blocked():
                 if layer not in box.choices:
                     box.reset_choices()

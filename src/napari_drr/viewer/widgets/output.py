@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import CheckBox, Container, Label, ProgressBar, PushButton
 
 if TYPE_CHECKING:
+    from napari_drr.viewer._outputs import Masks
     from napari_drr.viewer._render import Result
-    from napari_drr.viewer._session import Masks, Session
+    from napari_drr.viewer._session import Session
+
+RENDER = "Render into the DRR layer."
 
 
-class OutputSection(Container):  # type: ignore[misc] # magicgui is untyped here
+class OutputSection(Container):
     """Render into layers; a status line tells time, backend and what is wrong.
 
     Args:
@@ -28,15 +31,23 @@ class OutputSection(Container):  # type: ignore[misc] # magicgui is untyped here
             text="masks as an image per visible structure",
             tooltip="The line integral of each visible structure.",
         )
-        self.render = PushButton(text="Render", tooltip="Render into the DRR layer.")
-        self.cancel = PushButton(text="Stop", tooltip="Give up the render under way.")
-        self.cancel.enabled = False
-        self.progress = ProgressBar(min=0, max=100, visible=False)
-        self.status = Label(value="")
-        self.status.native.setWordWrap(True)
-        buttons = Container(widgets=[self.render, self.cancel], layout="horizontal", labels=False)
+        self.render_button = PushButton(text="Render", tooltip=RENDER)
+        self.stop_button = PushButton(text="Stop", tooltip="Give up the render under way.")
+        self.stop_button.enabled = False
+        self.progress_bar = ProgressBar(min=0, max=100, visible=False)
+        self.status_line = Label(value="")
+        self.status_line.native.setWordWrap(True)
+        buttons = Container(
+            widgets=[self.render_button, self.stop_button], layout="horizontal", labels=False
+        )
         super().__init__(
-            widgets=[self.mask_labels, self.mask_images, buttons, self.progress, self.status],
+            widgets=[
+                self.mask_labels,
+                self.mask_images,
+                buttons,
+                self.progress_bar,
+                self.status_line,
+            ],
             labels=False,
         )
         self._connect()
@@ -46,8 +57,8 @@ class OutputSection(Container):  # type: ignore[misc] # magicgui is untyped here
         events = self._session.events
         self.mask_labels.changed.connect(self._choose_masks)
         self.mask_images.changed.connect(self._choose_masks)
-        self.render.changed.connect(self._render)
-        self.cancel.changed.connect(self._cancel)
+        self.render_button.changed.connect(self._render)
+        self.stop_button.changed.connect(self._cancel)
         events.inputs.connect(self._show_inputs)
         events.started.connect(self._on_started)
         events.progress.connect(self._on_progress)
@@ -73,19 +84,21 @@ class OutputSection(Container):  # type: ignore[misc] # magicgui is untyped here
     def _show_inputs(self) -> None:
         """Disable what can't work, and say why."""
         has_ct, has_labels = self._session.ct is not None, self._session.labels is not None
-        self.render.enabled = has_ct
-        self.render.tooltip = "Render into the DRR layer." if has_ct else "Choose a CT first."
+        self.render_button.enabled = has_ct
+        self.render_button.tooltip = (
+            "Render into the DRR layer." if has_ct else "Choose a CT first."
+        )
         for box in (self.mask_labels, self.mask_images):
             box.enabled = has_labels
 
     def _on_started(self) -> None:
-        self.cancel.enabled = True
-        self.progress.value = 0
-        self.progress.visible = True
-        self.status.value = "Rendering ..."
+        self.stop_button.enabled = True
+        self.progress_bar.value = 0
+        self.progress_bar.visible = True
+        self.status_line.value = "Rendering ..."
 
     def _on_progress(self, done: int, total: int) -> None:
-        self.progress.value = 100 * done // total
+        self.progress_bar.value = 100 * done // total
 
     def _on_rendered(self, result: Result) -> None:
         height, width = result.image.shape
@@ -99,9 +112,9 @@ class OutputSection(Container):  # type: ignore[misc] # magicgui is untyped here
         show_error(message)
 
     def _on_message(self, message: str) -> None:
-        self.status.value = message
+        self.status_line.value = message
 
     def _end(self, message: str) -> None:
-        self.cancel.enabled = False
-        self.progress.visible = False
-        self.status.value = message
+        self.stop_button.enabled = False
+        self.progress_bar.visible = False
+        self.status_line.value = message

@@ -26,7 +26,7 @@ ANGLED_VIEWS = {
 }
 
 
-class ViewSection(Container):  # type: ignore[misc] # magicgui is untyped here
+class ViewSection(Container):
     """Set the C-arm to a named view.
 
     Args:

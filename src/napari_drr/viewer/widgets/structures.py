@@ -16,7 +16,7 @@ NAME, WEIGHT = 0, 1
 ID_ROLE = Qt.ItemDataRole.UserRole
 
 
-class StructureSection(Container):  # type: ignore[misc] # magicgui is untyped here
+class StructureSection(Container):
     """A tree of structures by group: check what is visible, double-click a weight to change it.
 
     Args:

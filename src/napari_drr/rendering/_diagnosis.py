@@ -1,0 +1,85 @@
+"""What is wrong with a pose, in words."""
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from napari_drr.geometry.detector import Detector
+from napari_drr.geometry.pose import RigidTransform
+from napari_drr.rendering.project import any_ray_hits
+
+if TYPE_CHECKING:
+    import torchio as tio
+
+NO_HIT = (
+    "No ray meets the volume between source and detector: the image is empty. Check the pose (mm, "
+    "radians; AP wants y > 0, PA y < 0) and the source-to-detector distance."
+)
+INSIDE = "The source lies inside the volume: move it farther from the isocenter."
+
+# What counts as body rather than air or lung, and of how many voxels that is asked.
+BODY_HU = -500.0
+PROBED_VOXELS = 50_000
+# Tables and blankets stick out a little; less than this goes unsaid.
+UNSAID_SHARE = 0.005
+
+
+def body_points(subject: "tio.Subject") -> Float[Tensor, "point 3"]:
+    """Return voxel indices (x, y, z) of points throughout the body."""
+    hounsfield = subject.volume.data[0]
+    step = math.ceil((hounsfield.numel() / PROBED_VOXELS) ** (1 / 3))
+    index: Tensor = (hounsfield[::step, ::step, ::step] > BODY_HU).nonzero()
+    return index.to(torch.float64) * step
+
+
+def faults(
+    detector: Detector,
+    pose: RigidTransform,
+    iso_from_voxel: RigidTransform,
+    shape: torch.Size,
+    body: Float[Tensor, "point 3"],
+) -> list[str]:
+    """Say what is wrong with where the C-arm stands.
+
+    Args:
+        detector: The detector.
+        pose: Camera to iso.
+        iso_from_voxel: From voxel indices to iso mm.
+        shape: Of the volume (x, y, z).
+        body: Voxel indices of points throughout the body.
+
+    Returns:
+        One sentence per fault.
+    """
+    voxel_from_iso = RigidTransform(torch.linalg.inv(iso_from_voxel.matrix))
+    source, target = detector.rays(pose)
+    found = []
+    start = voxel_from_iso(source)
+    size = torch.tensor(shape).to(start)
+    if bool(((start >= -0.5) & (start < size - 0.5)).all(-1).any()):
+        found.append(INSIDE)
+    if not any_ray_hits(voxel_from_iso, source, target, shape):
+        return [*found, NO_HIT]
+    hidden = _share_behind_detector(detector, pose, iso_from_voxel, body)
+    if hidden > UNSAID_SHARE:
+        found.append(
+            f"{hidden:.0%} of the body lies behind the detector and is not in the image: raise the "
+            "source-to-detector distance, or bring the source nearer to the isocenter."
+        )
+    return found
+
+
+def _share_behind_detector(
+    detector: Detector, pose: RigidTransform, iso_from_voxel: RigidTransform, body: Tensor
+) -> float:
+    """Return the share of the body whose depth from the source exceeds the detector's."""
+    if not len(body):
+        return 0.0
+    camera_from_iso = torch.linalg.inv(detector.iso_from_camera(pose))
+    depth = RigidTransform(camera_from_iso)(iso_from_voxel(body.to(camera_from_iso)[None]))[..., 2]
+    distance = float(detector.sdd)
+    behind = depth > distance if distance > 0 else depth < distance
+    return float(behind.double().mean())

@@ -1,0 +1,165 @@
+"""A subject's volume as a module: what is rendered, where it lies, what its labels are."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from napari_drr.geometry.pose import RigidTransform
+from napari_drr.rendering._diagnosis import body_points
+from napari_drr.rendering._structures import StructureTable
+from napari_drr.volume.attenuation import BONE_HU
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torchio as tio
+
+Frame = Literal["iso", "world"]
+Point = Sequence[float] | Tensor
+
+
+class SubjectVolume(nn.Module):
+    """Density and labels of a subject, and where they lie.
+
+    Args:
+        subject: What `read` returned.
+        isocenter: Origin of the iso frame, in world mm; None for `subject.isocenter`.
+        voxel_shift: 0.5 puts voxel centers at whole indices; 0 their corners.
+        persistent: Whether `state_dict` holds density and mask.
+
+    Raises:
+        ValueError: If `isocenter` is no point.
+    """
+
+    density: Tensor
+    mask: Tensor | None
+    _affine: Tensor
+
+    def __init__(
+        self,
+        subject: "tio.Subject",
+        isocenter: Point | None,
+        voxel_shift: float,
+        persistent: bool,
+    ) -> None:
+        super().__init__()
+        self.subject = subject
+        self._voxel_shift = voxel_shift
+        self._table: StructureTable | None = None
+        self._table_state: tuple[int, int] | None = None
+        self._register_volume(persistent)
+        self._set_geometry(isocenter)
+
+    def _register_volume(self, persistent: bool) -> None:
+        density = self.subject.density.data[0]
+        density = density if density.is_floating_point() else density.float()
+        self.register_buffer("density", _kernel_order(density), persistent=persistent)
+        mask = self.subject.mask
+        labels = None if mask is None else _kernel_order(mask.data[0])
+        self.register_buffer("mask", labels, persistent=persistent)
+
+    def _set_geometry(self, isocenter: Point | None) -> None:
+        """Keep where the volume lies, in float64 whatever the module's dtype."""
+        shift = torch.as_tensor(self.subject.isocenter, dtype=torch.float64).cpu()
+        self.isocenter = shift if isocenter is None else _as_point(isocenter)
+        affine = torch.as_tensor(_affine_of(self.subject), dtype=torch.float64).clone()
+        affine[:3, 3] += shift - self.isocenter
+        self._affine = affine[None].to(self._geometry_device)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> "SubjectVolume":
+        """Move density and mask; the geometry follows the device but stays float64."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self._affine = self._affine.to(self._geometry_device)
+        return self
+
+    @property
+    def _geometry_device(self) -> torch.device:
+        # Metal has no float64: there, geometry stays on the CPU.
+        return torch.device("cpu") if self.device.type == "mps" else self.device
+
+    @property
+    def device(self) -> torch.device:
+        """Where the volume lies."""
+        return self.density.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the volume and of the images."""
+        return self.density.dtype
+
+    @property
+    def affine(self) -> RigidTransform:
+        """From voxel indices (x, y, z) to iso mm, float64."""
+        return RigidTransform(self._affine)
+
+    @property
+    def affine_inverse(self) -> RigidTransform:
+        """From iso mm to voxel indices (x, y, z), float64."""
+        return RigidTransform(torch.linalg.inv(self._affine))
+
+    @property
+    def structures(self) -> "pd.DataFrame | None":
+        """The table of structures (id, structure, group), or None without labels."""
+        table: pd.DataFrame | None = self.subject.structures
+        return table
+
+    @cached_property
+    def _body(self) -> Tensor:
+        return body_points(self.subject)
+
+    @property
+    def _structures(self) -> StructureTable:
+        """What the labels hold; read again when the mask was moved, loaded or edited in place."""
+        mask = self.mask
+        state = None if mask is None else (mask.data_ptr(), mask._version)
+        if self._table is None or self._table_state != state:
+            self._table, self._table_state = StructureTable(mask, self.structures), state
+        return self._table
+
+    def _voxel_from_iso(self) -> RigidTransform:
+        """Return iso mm -> voxels as the kernels know them, with centers at whole indices."""
+        matrix = torch.linalg.inv(self._affine)
+        matrix[:, :3, 3] += self._voxel_shift - 0.5
+        return RigidTransform(matrix)
+
+    def _density(self, bone_weight: float | Tensor | None) -> Tensor:
+        if bone_weight is None:
+            return self.density
+        if self.subject.attenuation != "physical":
+            raise ValueError(
+                "`bone_weight` needs physical attenuation, and this subject's is "
+                f"{self.subject.attenuation!r}: read it with attenuation='physical', or use "
+                "`bone_attenuation_multiplier`."
+            )
+        bone = (self.subject.volume.data[0] > BONE_HU).to(self.device)
+        return torch.where(bone, self.density * bone_weight, self.density)
+
+    def _shift(self, frame: Frame) -> Tensor:
+        if frame not in get_args(Frame):
+            raise ValueError(f"`frame` must be 'iso' or 'world', got {frame!r}.")
+        return self.isocenter if frame == "world" else torch.zeros(3, dtype=torch.float64)
+
+
+def _kernel_order(image: Tensor) -> Tensor:
+    """Return (x, y, z) laid out in memory as kernels want it, x fastest, without need of a copy."""
+    return image.permute(2, 1, 0).contiguous().permute(2, 1, 0)
+
+
+def _affine_of(subject: "tio.Subject") -> Any:
+    """Return iso from voxel of what is rendered.
+
+    A density that a user put in place without an affine lies where the CT lies.
+    """
+    density, volume = subject.density, subject.volume
+    bare = density.spatial_shape == volume.spatial_shape and (density.affine == np.eye(4)).all()
+    return volume.affine if bare else density.affine
+
+
+def _as_point(point: Point) -> Tensor:
+    tensor = torch.as_tensor(point, dtype=torch.float64).detach().cpu()
+    if tensor.shape != (3,) or not tensor.isfinite().all():
+        raise ValueError(f"`isocenter` must be three finite numbers in mm, got {point}.")
+    return tensor

@@ -1,0 +1,121 @@
+"""The layers that a session's renders are shown in."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from napari_drr.viewer import layers
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+    from napari_drr.recipe import Structure
+    from napari_drr.viewer._render import Result
+
+Masks = Literal["labels", "images"]
+
+Channels = Float[NDArray[np.float32], "channel height width"]
+
+RADIOGRAPH, MASK = "DRR", "DRR structures"
+
+
+class Outputs:
+    """One reused layer per output; a deleted one is made anew by the next render.
+
+    Layers are held weakly and by themselves, not by their names: the user may rename them.
+    """
+
+    def __init__(self) -> None:
+        self._layers: dict[str, weakref.ref[Layer]] = {}
+
+    def layer(self, viewer: ViewerModel, name: str = RADIOGRAPH) -> Any:
+        """Return an output's layer, or None if it is not in the viewer.
+
+        Args:
+            viewer: The viewer.
+            name: `"DRR"`, `"DRR structures"`, or a structure's name for its own image.
+        """
+        layer = self._layers[name]() if name in self._layers else None
+        return layer if layers.shown(viewer, layer) else None
+
+    def show(
+        self,
+        viewer: ViewerModel,
+        result: Result,
+        beside: Layer | None,
+        masks: Collection[Masks],
+    ) -> Layer:
+        """Put a result into the viewer; return the radiograph's layer.
+
+        Args:
+            viewer: The viewer.
+            result: What was rendered.
+            beside: The CT's layer.
+            masks: The forms in which masks are shown, if the result holds channels.
+        """
+        old = self.layer(viewer)
+        layer = layers.add_or_update_radiograph(
+            viewer, result.image, result.recipe, beside=beside, layer=old
+        )
+        self._layers[RADIOGRAPH] = weakref.ref(layer)
+        if (channels := result.channels) is not None:
+            known = {s.id: s for s in result.recipe.structures}
+            shown = [known[label] for label in result.channel_ids]
+            if "labels" in masks:
+                self._show_labels(viewer, result, channels, shown, beside)
+            if "images" in masks:
+                self._show_images(viewer, result, channels, shown, beside)
+        return layer
+
+    def _show_labels(
+        self,
+        viewer: ViewerModel,
+        result: Result,
+        channels: Channels,
+        shown: list[Structure],
+        beside: Layer | None,
+    ) -> None:
+        layer = layers.add_or_update_mask_labels(
+            viewer,
+            channels,
+            [s.id for s in shown],
+            [s.name for s in shown],
+            result.recipe,
+            colors=_colors(shown),
+            name=MASK,
+            beside=beside,
+            layer=self.layer(viewer, MASK),
+        )
+        self._layers[MASK] = weakref.ref(layer)
+
+    def _show_images(
+        self,
+        viewer: ViewerModel,
+        result: Result,
+        channels: Channels,
+        shown: list[Structure],
+        beside: Layer | None,
+    ) -> None:
+        names = [s.name for s in shown]
+        images = layers.add_structure_images(
+            viewer,
+            channels,
+            names,
+            result.recipe,
+            ids=[s.id for s in shown],
+            colors=_colors(shown),
+            beside=beside,
+            layers=[layer for name in names if (layer := self.layer(viewer, name)) is not None],
+        )
+        self._layers |= dict(zip(names, map(weakref.ref, images), strict=True))
+
+
+def _colors(structures: list[Structure]) -> dict[int, tuple[float, ...]]:
+    return {s.id: s.color for s in structures if s.color is not None}
