@@ -1,0 +1,149 @@
+"""`napari-drr render`."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+from napari_drr.cli._ct import read_subject, reference, with_ct
+from napari_drr.cli._outputs import Outputs
+from napari_drr.cli._settings import changed, names, poses, size_in_bytes, with_structures
+from napari_drr.io.export import load_radiograph, load_recipe, save_radiograph
+from napari_drr.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torchio import Subject
+
+    from napari_drr.rendering.drr import DRR
+
+
+def render(options: Namespace) -> None:
+    """Render what the arguments say.
+
+    Raises:
+        OSError: If a file can't be read or written.
+        ValueError: If the arguments, a file or the settings in it can't be used.
+    """
+    found = Recipe() if options.source is None else load_recipe(options.source)
+    options = with_ct(options, found)
+    recipe = changed(found, options)
+    aims = poses(recipe, options)
+    channels = _channels(options)
+    # All that can be wrong with the arguments is told before the work begins.
+    outputs = Outputs(options.output, len(aims), channels[0])
+    device, settings = _device(options.device), _renderer_settings(options)
+    subject = read_subject(options, recipe)
+    recipe = with_structures(recipe, options, subject["structures"])
+    drr = recipe.drr(subject, **settings).to(device)
+    recipe = replace(recipe, ct=reference(options, found, subject))
+    recipes = [replace(recipe, orientation=aim, pose=pose) for aim, pose in aims]
+    with torch.inference_mode(), _progress_bar(options, len(recipes)) as bar:
+        for index, each in enumerate(recipes):
+            image = _image(each, subject, drr, channels, bar.report)
+            for path in _save(image, each, outputs, index, options.bits):
+                bar.say(path)
+            bar.next()
+
+
+def _channels(options: Namespace) -> tuple[bool, list[str] | None]:
+    """Return whether to render channels, and of which structures; None is all of them.
+
+    A file of channels is rendered again as such.
+    """
+    if options.channels:
+        return True, None if options.structures is None else names(options.structures)
+    if options.source is None or options.source.lower().endswith(".json") or options.structures:
+        return False, None
+    stored = load_radiograph(options.source)[2]
+    return stored is not None, stored
+
+
+def _image(
+    recipe: Recipe,
+    subject: "Subject",
+    drr: "DRR",
+    channels: tuple[bool, list[str] | None],
+    report: Callable[[int, int], None],
+) -> tuple[torch.Tensor, list[str] | None]:
+    """Return an image, or channels with their names."""
+    as_channels, structures = channels
+    if not as_channels:
+        return recipe.render(subject, drr, report)[0, 0], None
+    image, found = recipe.channels(subject, structures, drr, report)
+    return image[0], found
+
+
+def _save(
+    image: tuple[torch.Tensor, list[str] | None],
+    recipe: Recipe,
+    outputs: Outputs,
+    index: int,
+    bits: Literal[8, 16],
+) -> Iterator[Path]:
+    values, found = image
+    if found is None or not outputs.by_name:
+        yield save_radiograph(outputs.path(index), values, recipe, found, bit_depth=bits)
+        return
+    for path, channel in zip(outputs.channel_paths(index, found), values, strict=True):
+        yield save_radiograph(path, channel, recipe, bit_depth=bits)
+
+
+def _renderer_settings(options: Namespace) -> dict[str, int]:
+    if options.memory_budget is None:
+        return {}
+    return {"memory_budget": size_in_bytes(options.memory_budget)}
+
+
+def _device(name: str) -> torch.device:
+    """Return a device that is there."""
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f'--device must be like cpu, cuda, cuda:1 or mps, got "{name}".') from None
+    available = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+    }.get(device.type, 0)
+    if (device.index or 0) >= available:
+        raise ValueError(f'There is no device "{name}" on this machine; --device cpu always works.')
+    return device
+
+
+class _Bar:
+    """A progress bar over images, each done ray by ray."""
+
+    def __init__(self, bar: Any, quiet: bool) -> None:
+        self._bar = bar
+        self._quiet = quiet
+        self._done = 0
+
+    def report(self, done: int, total: int) -> None:
+        """Show how much of the current image is done."""
+        self._bar.n = self._done + done / total
+        self._bar.refresh()
+
+    def next(self) -> None:
+        """Count an image."""
+        self._done += 1
+        self.report(0, 1)
+
+    def say(self, path: Path) -> None:
+        """Print the name of a file that is written."""
+        if not self._quiet:
+            self._bar.write(str(path), file=sys.stdout)
+
+
+@contextmanager
+def _progress_bar(options: Namespace, n_images: int) -> Iterator[_Bar]:
+    from tqdm import tqdm
+
+    look = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+    hidden = options.quiet or not sys.stderr.isatty()
+    with tqdm(total=n_images, disable=hidden, bar_format=look, leave=False) as bar:
+        yield _Bar(bar, options.quiet)
