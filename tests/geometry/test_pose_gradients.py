@@ -49,13 +49,18 @@ def test_parameters_in_their_poses(name, convention):
     assert gradcheck(parameters, (logarithm,))
 
 
-@pytest.mark.parametrize("name", ["axis_angle", "se3_log_map", "quaternion", "rotation_9d"])
-def test_gradients_at_zero_rotation_are_the_derivatives(name):
+@pytest.mark.parametrize(("name", "convention"), CASES)
+def test_derivatives_at_zero_rotation(name, convention):
     """Not only finite: the identity is where every registration starts."""
     identity = RigidTransform(torch.eye(4, dtype=torch.float64))
-    rotation, translation = identity.convert(name)
-    given = rotation.requires_grad_(), (translation + 1.0).requires_grad_()
-    assert gradcheck(lambda r, t: convert(r, t, parameterization=name).matrix, given)
+    rotation, translation = identity.convert(name, convention)
+    given = rotation.detach().requires_grad_(), (translation + 1.0).detach().requires_grad_()
+
+    def matrix(rotation, translation):
+        return convert(rotation, translation, parameterization=name, convention=convention).matrix
+
+    assert gradcheck(matrix, given)
+    assert gradgradcheck(matrix, given)
 
 
 def test_eigenvector_of_repeated_others():

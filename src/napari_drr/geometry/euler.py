@@ -1,7 +1,8 @@
-"""Euler angles from rotations, with finite values and gradients at gimbal lock.
+"""Euler angles to and from rotations, with finite gradients at zero and at gimbal lock.
 
-The matrix from the angles is roma's. The way back is ours: roma's angles come from `atan2` and
-`hypot` at (0, 0) where the first and third axis coincide, whose derivatives are NaN.
+roma does neither: towards the matrix it takes the length of a rotation vector, whose second
+derivative is NaN at zero; and on the way back `atan2` and `hypot` of (0, 0) where the first and
+third axis coincide, whose first derivatives are NaN.
 """
 
 import math
@@ -11,6 +12,8 @@ import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from napari_drr.geometry.products import compose_matrices
 
 EULER_CONVENTIONS: tuple[str, ...] = tuple(
     "".join(axes) for axes in product("XYZ", repeat=3) if axes[1] not in (axes[0], axes[2])
@@ -31,7 +34,7 @@ def check_convention(convention: str | None) -> str:
 def euler_angles_to_matrix(angles: Float[Tensor, "b 3"], convention: str) -> Float[Tensor, "b 3 3"]:
     """Turn Euler angles into matrices: R = R_1(angle 1) R_2(angle 2) R_3(angle 3).
 
-    Differentiable in the angles.
+    Differentiable in the angles, any number of times.
 
     Args:
         angles: The three angles in radians, in the order of the convention's letters.
@@ -49,8 +52,11 @@ def euler_angles_to_matrix(angles: Float[Tensor, "b 3"], convention: str) -> Flo
         >>> (euler_angles_to_matrix(quarter, "ZXY") @ torch.eye(3).double()[0]).round().tolist()
         [[0.0, 1.0, 0.0]]
     """
-    rotation: Tensor = roma.euler_to_rotmat(check_convention(convention), angles)
-    return rotation
+    first, second, third = (
+        _elementary_rotation(axis, angle)
+        for axis, angle in zip(check_convention(convention), angles.unbind(-1), strict=True)
+    )
+    return compose_matrices(compose_matrices(first, second), third)
 
 
 def matrix_to_euler_angles(matrix: Float[Tensor, "b 3 3"], convention: str) -> Float[Tensor, "b 3"]:
@@ -97,6 +103,20 @@ def matrix_to_euler_angles(matrix: Float[Tensor, "b 3 3"], convention: str) -> F
     if not symmetric:
         angles = (angles[0], angles[1] - math.pi / 2, -sign * angles[2])
     return torch.stack([_wrap(angle) for angle in angles], dim=-1)
+
+
+def _elementary_rotation(axis: str, angle: Float[Tensor, " b"]) -> Float[Tensor, "b 3 3"]:
+    """Matrices that turn about the axis "X", "Y" or "Z"."""
+    cosine, sine = torch.cos(angle), torch.sin(angle)
+    zero, one = torch.zeros_like(angle), torch.ones_like(angle)
+    # In the plane of the two axes that follow in the cycle x, y, z.
+    n = "XYZ".index(axis)
+    rows = [[zero] * 3 for _ in range(3)]
+    u, v = (n + 1) % 3, (n + 2) % 3
+    rows[n][n] = one
+    rows[u][u], rows[u][v] = cosine, -sine
+    rows[v][u], rows[v][v] = sine, cosine
+    return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
 
 
 def _symmetric_angles(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -12,6 +12,22 @@ from jaxtyping import Float
 from torch import Tensor
 
 from napari_drr.geometry.eigenvector import lowest_eigenvector
+from napari_drr.geometry.so3 import axis_angle_to_matrix
+
+__all__ = [
+    "axis_angle_to_matrix",
+    "matrix_to_axis_angle",
+    "matrix_to_quaternion",
+    "matrix_to_rotation_6d",
+    "matrix_to_rotation_9d",
+    "quaternion_adjugate_to_quaternion",
+    "quaternion_to_matrix",
+    "quaternion_to_quaternion_adjugate",
+    "quaternion_to_rotation_10d",
+    "rotation_6d_to_matrix",
+    "rotation_9d_to_matrix",
+    "rotation_10d_to_quaternion",
+]
 
 # Row by row, where the ten numbers of a symmetric 4x4 matrix (its upper triangle) go.
 _SYMMETRIC = (0, 1, 2, 3, 1, 4, 5, 6, 2, 5, 7, 8, 3, 6, 8, 9)
@@ -45,12 +61,6 @@ def matrix_to_quaternion(matrix: Float[Tensor, "b 3 3"]) -> Float[Tensor, "b 4"]
     """Turn rotation matrices into unit quaternions (w, x, y, z) with w >= 0."""
     quaternion: Tensor = roma.quat_xyzw_to_wxyz(roma.rotmat_to_unitquat(matrix))
     return torch.where(quaternion[..., :1] < 0, -quaternion, quaternion)
-
-
-def axis_angle_to_matrix(rotation: Float[Tensor, "b 3"]) -> Float[Tensor, "b 3 3"]:
-    """Turn rotation vectors (axis times angle in radians) into rotation matrices."""
-    matrix: Tensor = roma.unitquat_to_rotmat(roma.rotvec_to_unitquat(rotation))
-    return matrix
 
 
 def matrix_to_axis_angle(matrix: Float[Tensor, "b 3 3"]) -> Float[Tensor, "b 3"]:
