@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
         description="Tell a CT's size, spacing, orientation and HU, and its labels with volumes.",
         allow_abbrev=False,
     )
-    info.set_defaults(run=_info)
+    info.set_defaults(run=_info, source=None)
     _add_ct(info)
     for command in (render, info):
         command.add_argument("--debug", action="store_true", help="show where an error arose")

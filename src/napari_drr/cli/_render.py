@@ -12,11 +12,12 @@ import torch
 
 from napari_drr.cli._ct import read_subject, reference, with_ct
 from napari_drr.cli._outputs import Outputs
-from napari_drr.cli._settings import changed, names, poses, size_in_bytes, with_structures
+from napari_drr.cli._settings import changed, names, poses, showing, size_in_bytes, with_structures
 from napari_drr.io.export import load_radiograph, load_recipe, save_radiograph
 from napari_drr.recipe import Recipe
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from torchio import Subject
 
     from napari_drr.rendering.drr import DRR
@@ -38,14 +39,15 @@ def render(options: Namespace) -> None:
     outputs = Outputs(options.output, len(aims), channels[0])
     device, settings = _device(options.device), _renderer_settings(options)
     subject = read_subject(options, recipe)
-    recipe = with_structures(recipe, options, subject["structures"])
+    table = subject["structures"]
+    recipe = with_structures(recipe, options, table)
     drr = recipe.drr(subject, **settings).to(device)
     recipe = replace(recipe, ct=reference(options, found, subject))
     recipes = [replace(recipe, orientation=aim, pose=pose) for aim, pose in aims]
     with torch.inference_mode(), _progress_bar(options, len(recipes)) as bar:
         for index, each in enumerate(recipes):
             image = _image(each, subject, drr, channels, bar.report)
-            for path in _save(image, each, outputs, index, options.bits):
+            for path in _save(image, each, table, outputs, index, options.bits):
                 bar.say(path)
             bar.next()
 
@@ -81,6 +83,7 @@ def _image(
 def _save(
     image: tuple[torch.Tensor, list[str] | None],
     recipe: Recipe,
+    table: "DataFrame",
     outputs: Outputs,
     index: int,
     bits: Literal[8, 16],
@@ -89,8 +92,10 @@ def _save(
     if found is None or not outputs.by_name:
         yield save_radiograph(outputs.path(index), values, recipe, found, bit_depth=bits)
         return
-    for path, channel in zip(outputs.channel_paths(index, found), values, strict=True):
-        yield save_radiograph(path, channel, recipe, bit_depth=bits)
+    for path, name, channel in zip(outputs.channel_paths(index, found), found, values, strict=True):
+        # Alone in a file, a channel is the image in which nothing else is shown.
+        alone = showing(recipe, table, [name])
+        yield save_radiograph(path, channel, alone, bit_depth=bits)
 
 
 def _renderer_settings(options: Namespace) -> dict[str, int]:

@@ -166,16 +166,38 @@ def with_structures(recipe: Recipe, options: Namespace, table: "DataFrame | None
         return recipe
     if table is None:
         raise ValueError("--structures and --weights need the CT's labels: give --labels FILE.")
-    structures = {each.id: each for each in recipe.structures}
-    for each in _structures_of(table):
-        structures.setdefault(each.id, each)
-    if shown is not None:
-        ids = select(table, shown)
-        structures = {key: replace(s, visible=key in ids) for key, s in structures.items()}
+    structures = {each.id: each for each in _listed(recipe, table).structures}
     for name, weight in _weights(options.weights):
         for key in select(table, [name]):
             structures[key] = replace(structures[key], weight=weight)
-    return replace(recipe, structures=tuple(structures.values()))
+    recipe = replace(recipe, structures=tuple(structures.values()))
+    return recipe if shown is None else showing(recipe, table, shown)
+
+
+def showing(recipe: Recipe, table: "DataFrame", chosen: list[str]) -> Recipe:
+    """Return the recipe that shows structures and nothing else.
+
+    Args:
+        recipe: The recipe.
+        table: The structures of the CT's labels.
+        chosen: Structures, groups, ids or patterns.
+
+    Returns:
+        The recipe, with all structures listed.
+
+    Raises:
+        ValueError: If a structure is unknown.
+    """
+    ids = select(table, chosen)
+    listed = _listed(recipe, table).structures
+    return replace(recipe, structures=tuple(replace(s, visible=s.id in ids) for s in listed))
+
+
+def _listed(recipe: Recipe, table: "DataFrame") -> Recipe:
+    """Add the structures that the recipe does not list."""
+    known = {each.id for each in recipe.structures}
+    added = tuple(each for each in _structures_of(table) if each.id not in known)
+    return replace(recipe, structures=recipe.structures + added)
 
 
 def _structures_of(table: "DataFrame") -> Iterable[Structure]:
