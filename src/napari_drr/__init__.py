@@ -37,7 +37,7 @@ _HOME = {
     "session": "viewer._session",
 }
 
-__all__ = sorted([*_HOME, "__version__"])  # noqa: PLE0604 (every name is resolved by __getattr__)
+__all__ = sorted([*_HOME, "__version__"])
 
 
 def __getattr__(name: str) -> Any:

@@ -81,6 +81,13 @@ def test_weights_recombine_channels(subject, renderer):
     torch.testing.assert_close(channels[:, 2], 3 * dense[:, 2])
 
 
+def test_a_weight_of_an_absent_id_weighs_nothing(subject):
+    drr, pose = make(subject), pose_of("oblique")
+    assert torch.equal(drr(pose, weights={77: 0.0}), drr(pose))
+    with pytest.raises(ValueError, match="'heart' is no structure"):
+        drr(pose, weights={"heart": 0.0})
+
+
 @pytest.mark.parametrize("reducefn", ["max", "mip"])
 def test_a_weight_scales_density_for_other_reductions(subject, reducefn):
     pose = pose_of("oblique")

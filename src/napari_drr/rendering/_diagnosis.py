@@ -32,7 +32,8 @@ def body_points(subject: "tio.Subject") -> Float[Tensor, "point 3"]:
     hounsfield = subject.volume.data[0]
     step = math.ceil((hounsfield.numel() / PROBED_VOXELS) ** (1 / 3))
     index: Tensor = (hounsfield[::step, ::step, ::step] > BODY_HU).nonzero()
-    return index.to(torch.float64) * step
+    points: Tensor = index.to(torch.float64) * step
+    return points
 
 
 def faults(

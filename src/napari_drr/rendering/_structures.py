@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -65,10 +66,14 @@ class StructureTable:
         return ChannelTable(table, len(ids), self._names(ids))
 
     def weights(self, weights: Weights) -> Float[Tensor, " label"]:
-        """Return a factor for every label; structures that are not named keep 1."""
+        """Return a factor for every label; structures that are not named keep 1.
+
+        An id that the labels do not hold weighs nothing, so that one set of weights serves many
+        CTs; a name or a group that is unknown is an error.
+        """
         table: list[float | Tensor] = [1.0] * self._n_labels
         for key, weight in weights.items():
-            for label in self._ids([key]):
+            for label in [int(key)] if isinstance(key, Integral) else self._ids([key]):
                 if label < self._n_labels:
                     table[label] = weight
         device = self._mask.device

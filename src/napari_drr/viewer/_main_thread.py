@@ -5,7 +5,7 @@ from collections.abc import Callable
 from superqt.utils import ensure_main_thread
 
 
-@ensure_main_thread  # type: ignore[misc] # superqt's decorator is untyped
+@ensure_main_thread  # type: ignore[untyped-decorator] # superqt is untyped here
 def post(function: Callable[[], None]) -> None:
     """Run a function on the main thread, soon; return at once."""
     function()

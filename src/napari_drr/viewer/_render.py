@@ -53,6 +53,7 @@ class Request:
         recipe: What to render.
         inputs: From which CT and labels.
         channels: Structures (ids) to render into channels too; none if empty.
+        expected: The CT that a loaded recipe names, if it is to be compared.
         cancel: Set to end the render.
         progress: Called with (rays done, rays in all), off the main thread.
     """
@@ -60,6 +61,7 @@ class Request:
     recipe: Recipe
     inputs: Inputs
     channels: tuple[int, ...]
+    expected: CTReference | None
     cancel: threading.Event
     progress: Callable[[int, int], None]
 
@@ -119,43 +121,48 @@ class Renderer:
         """
         import torch
 
-        from napari_drr.rendering.drr import NO_HIT
+        from napari_drr.rendering._diagnosis import NO_HIT
 
         start = time.perf_counter()
-        drr = self._renderer(request)
-        subject, recipe = self._subject, replace(request.recipe, ct=self._ct)
+        subject = self._read(request)
+        recipe = replace(request.recipe, ct=self._ct)
+        drr = self._renderer(recipe, subject)
         faults = drr.diagnose(recipe.pose.rigid_transform())
         with torch.inference_mode():
             if NO_HIT in faults:
                 image = torch.zeros(recipe.detector.height, recipe.detector.width)
             else:
                 image = recipe.render(subject, drr, progress=request.report)[0, 0]
-            channels = self._channels(request, recipe, drr)
+            channels, channel_ids = self._channels(request, recipe, drr)
         return Result(
             image.cpu().numpy(),
             channels,
-            request.channels,
+            channel_ids,
             recipe,
             time.perf_counter() - start,
             drr.backend_in_use,
-            tuple(faults),
+            (*self._other_ct(request, subject), *faults),
         )
 
-    def _channels(self, request: Request, recipe: Recipe, drr: DRR) -> NDArray[np.float32] | None:
-        if not request.channels:
-            return None
+    def _other_ct(self, request: Request, subject: Subject) -> list[str]:
+        difference = request.expected.difference(subject) if request.expected else None
+        return [f"The recipe was made of another CT: {difference}."] if difference else []
+
+    def _channels(
+        self, request: Request, recipe: Recipe, drr: DRR
+    ) -> tuple[NDArray[np.float32] | None, tuple[int, ...]]:
+        """Render what is asked for and there; the user may have painted a structure away."""
+        present = set() if drr.structures is None else set(drr.structures["id"])
+        chosen = tuple(label for label in request.channels if label in present)
+        if not chosen:
+            return None, ()
         # Channels are what each structure would add: visibility and weights stay out of them.
         plain = replace(recipe, structures=())
-        image, _ = plain.channels(
-            self._subject, list(request.channels), drr, progress=request.report
-        )
-        channels: NDArray[np.float32] = image[0].cpu().numpy()
-        return channels
+        image, _ = plain.channels(self._subject, chosen, drr, progress=request.report)
+        return image[0].cpu().numpy(), chosen
 
-    def _renderer(self, request: Request) -> DRR:
+    def _renderer(self, recipe: Recipe, subject: Subject) -> DRR:
         """Return the last `DRR`, or another where more than its call or its detector differs."""
-        recipe = request.recipe
-        subject = self._read(request)
         key = (
             self._subject_key,
             recipe.isocenter,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal, SignalGroup
 
-from napari_drr.recipe import Recipe, Structure, view
+from napari_drr.recipe import CTReference, Recipe, Structure, view
 from napari_drr.viewer import layers
 from napari_drr.viewer._inputs import InputLayers
 from napari_drr.viewer._outputs import Masks, Outputs
@@ -83,6 +83,7 @@ class Session:
         self._inputs = InputLayers()
         self.masks: frozenset[Masks] = frozenset()
         self._outputs = Outputs()
+        self._expected: CTReference | None = None
         self._renderer = Renderer()
         self._pool: ThreadPoolExecutor | None = None
         self._cancel = threading.Event()
@@ -305,18 +306,22 @@ class Session:
         """
         from napari_drr.io.export import load_recipe
 
-        self.recipe = load_recipe(path)
+        recipe = load_recipe(path)
+        self._expected = recipe.ct
+        self.recipe = recipe
 
     def _start(self) -> Future[Result]:
         self.cancel()
         self._cancel = threading.Event()
         request = Request(
-            self._recipe,
-            self._inputs.snapshot(),
-            self._channel_ids(),
-            self._cancel,
-            self._reporter(),
+            recipe=self._recipe,
+            inputs=self._inputs.snapshot(),
+            channels=self._channel_ids(),
+            expected=self._expected,
+            cancel=self._cancel,
+            progress=self._reporter(),
         )
+        self._expected = None
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="napari-drr")
         self.events.started.emit()

@@ -1,0 +1,271 @@
+"""The session, as napari's console drives it, in a viewer without a window."""
+
+import gc
+import json
+import threading
+import weakref
+
+import numpy as np
+import pytest
+import torch
+from napari.components import ViewerModel
+
+from napari_drr import DRR, Recipe, load_phantom, read, session
+from napari_drr.recipe import RendererSettings
+from napari_drr.viewer import layers
+from napari_drr.viewer._session import Session
+
+SPACING = 12.0
+
+
+@pytest.fixture(scope="module")
+def phantom():
+    return load_phantom(spacing=SPACING, center_volume=False)
+
+
+@pytest.fixture
+def viewer(phantom):
+    """A viewer with the phantom's CT and labels, in world coordinates."""
+    viewer = ViewerModel()
+    voxels, how, _ = layers.image_layer_data(phantom.volume, "ct")
+    viewer.add_image(voxels.copy(), **how)
+    voxels, how, _ = layers.labels_layer_data(phantom.mask, phantom.structures, "labels")
+    viewer.add_labels(voxels.copy(), **how)
+    return viewer
+
+
+@pytest.fixture
+def s(viewer):
+    s = session(viewer)
+    s.detector.update(height=20, width=24, pixel_spacing_x=16.0, pixel_spacing_y=16.0)
+    yield s
+    s.close()
+
+
+def test_one_session_per_viewer(viewer):
+    first = session(viewer)
+    assert session(viewer) is first
+    assert session(ViewerModel()) is not first
+    first.close()
+
+
+def test_it_adopts_what_the_viewer_shows(s, viewer, phantom):
+    assert s.ct is viewer.layers["ct"]
+    assert s.labels is viewer.layers["labels"]
+    assert [x.name for x in s.structures] == phantom.structures["structure"].tolist()
+
+
+def test_a_render_equals_the_api_to_the_last_bit(s, phantom):
+    s.pose.update(alpha_deg=30.0, beta_deg=-10.0, x=4.0)
+    layer = s.render()
+    subject = read(
+        phantom.volume, phantom.mask, structures=phantom.structures, attenuation="physical"
+    )
+    drr = DRR(subject, 1020.0, 20, 16.0, width=24)
+    angles, xyz = torch.tensor([[30.0, -10.0, 0.0]]).double(), torch.tensor([[4.0, 850.0, 0.0]])
+    image = drr(
+        angles, xyz.double(), parameterization="euler_angles", convention="ZXY", degrees=True
+    )
+    assert np.array_equal(layer.data, image[0, 0].numpy())
+    assert layer.data.max() > 0.5
+
+
+def test_settings_are_rendered(s):
+    middle = s.ct.extent.world.mean(axis=0)[::-1]
+    for change in (
+        lambda: s.view("left lateral"),
+        lambda: setattr(s.renderer, "renderer", "trilinear"),
+        lambda: setattr(s.attenuation, "bone_weight", 0.0),
+        lambda: setattr(s.attenuation, "kind", "relative"),
+        lambda: s.structures.hide("ribs"),
+        lambda: s.structures.set_weight(3.0, "heart"),
+        lambda: setattr(s, "isocenter", middle + (0.0, 50.0, 20.0)),
+        lambda: setattr(s.detector, "mirror", False),
+    ):
+        before = s.render().data.copy()
+        change()
+        assert not np.array_equal(s.render().data, before)
+
+
+def test_the_layer_carries_its_recipe(s):
+    s.pose.alpha_deg = 12.5
+    layer = s.render()
+    recipe = Recipe.from_json(json.dumps(layer.metadata[layers.KEY]))
+    assert recipe.pose.alpha_deg == 12.5
+    assert recipe.ct.sha256
+    assert recipe == s.recipe
+
+
+def test_one_layer_is_reused_and_a_deleted_one_is_made_anew(s, viewer):
+    layer = s.render()
+    layer.name = "renamed"
+    s.pose.alpha_deg = 20
+    assert s.render() is layer
+    assert len(viewer.layers) == 3
+    viewer.layers.remove(layer)
+    assert s.output() is None
+    assert s.render() is not layer
+    assert len(viewer.layers) == 3
+
+
+def test_hidden_structures_are_gone(s):
+    whole = s.render().data.copy()
+    s.structures.hide()
+    nothing = s.render().data.copy()
+    s.structures.solo("heart")
+    heart = s.render().data.copy()
+    assert (nothing <= heart + 1e-5).all()
+    assert (heart <= whole + 1e-5).all()
+    assert [x.name for x in s.structures if x.visible] == ["heart"]
+    with pytest.raises(ValueError, match="spleeen"):
+        s.structures.hide("spleeen")
+
+
+def test_masks_in_both_forms(s, viewer):
+    s.structures.solo("heart", "liver")
+    s.masks = frozenset({"labels", "images"})
+    drr = s.render()
+    mask, heart, liver = s.output("DRR structures"), s.output("heart"), s.output("liver")
+    heart_id, liver_id = s.structures["heart"].id, s.structures["liver"].id
+    assert set(np.unique(mask.data)) == {0, heart_id, liver_id}
+    wins = heart.data > liver.data
+    assert (mask.data[wins] == heart_id).all()
+    assert mask.data.shape == drr.data.shape
+    np.testing.assert_allclose(mask.affine.affine_matrix, drr.affine.affine_matrix)
+    # The patient's right is on the left of an AP image, and the liver lies there.
+    columns = np.arange(24)
+    center = [(x.data.sum(0) * columns).sum() / x.data.sum() for x in (liver, heart)]
+    assert center[0] < center[1]
+
+
+def test_too_many_structure_images_are_refused(s):
+    s.masks = frozenset({"images"})
+    with pytest.raises(ValueError, match="show at most 24"):
+        s.render()
+
+
+def test_painting_labels_is_heeded(s, viewer):
+    s.structures.hide("heart")
+    before = s.render().data.copy()
+    labels = viewer.layers["labels"]
+    heart = s.structures["heart"].id
+    labels.data_setitem(np.nonzero(labels.data == heart), s.structures["liver"].id)
+    assert not np.array_equal(s.render().data, before)
+
+
+def test_an_edit_in_place_is_heeded_after_reload(s, viewer):
+    before = s.render().data.copy()
+    viewer.layers["ct"].data[1:] = -1000
+    s.reload()
+    assert s.render().data.max() < before.max() / 2
+
+
+def test_a_moved_layer_moves_the_center(s, viewer):
+    before = s.render().data.copy()
+    viewer.layers["ct"].translate = np.add(viewer.layers["ct"].translate, (0.0, 0.0, 30.0))
+    viewer.layers["labels"].translate = viewer.layers["ct"].translate
+    # The isocenter is the center of the grid, wherever that lies: the image stays.
+    np.testing.assert_allclose(s.render().data, before, atol=1e-4)
+
+
+def test_deleted_layers_are_let_go(s, viewer):
+    ct = weakref.ref(viewer.layers["ct"])
+    s.render()
+    viewer.layers.remove("labels")
+    assert s.labels is None
+    assert len(s.structures) == 0
+    viewer.layers.remove("ct")
+    assert s.ct is None
+    gc.collect()
+    assert ct() is None
+    with pytest.raises(ValueError, match="There is no CT"):
+        s.render()
+
+
+def test_faults_of_a_pose_are_told_not_drawn(s):
+    told = []
+    s.events.message.connect(told.append)
+    s.pose.x = 3000.0
+    assert s.render().data.max() == 0
+    assert "No ray meets the volume" in told[0]
+
+
+def test_events_tell_what_changed(s):
+    seen = []
+    s.events.recipe.connect(seen.append)
+    s.pose.alpha_deg = 5
+    s.pose.alpha_deg = 5
+    s.view("LAO", 30)
+    assert seen == [{"pose"}, {"pose", "orientation"}]
+
+
+def test_unknown_fields_and_bad_values_are_refused(s):
+    with pytest.raises(AttributeError, match="`pose` has no `alfa_deg`"):
+        s.pose.alfa_deg = 3
+    with pytest.raises(ValueError, match="height"):
+        s.detector.height = 0
+    assert s.detector.height == 20
+
+
+def test_save_and_load(s, tmp_path):
+    s.pose.alpha_deg = 33
+    s.structures.hide("ribs")
+    s.save(tmp_path / "view.drr.json")
+    kept = s.recipe
+    s.view("PA")
+    s.structures.show()
+    s.load(tmp_path / "view.drr.json")
+    assert s.recipe == kept
+
+
+def test_rendering_in_the_background(viewer):
+    waiting, ready = [], threading.Event()
+
+    def post(function):
+        waiting.append(function)
+        ready.set()
+
+    s = Session(viewer, post)
+    s.adopt()
+    s.detector.update(height=20, width=24)
+    results, failures = [], []
+    s.events.rendered.connect(results.append)
+    s.events.failed.connect(failures.append)
+    s.recipe = Recipe.from_json(s.recipe.to_json())
+    assert s.render(wait=False) is None
+    while not results:
+        assert ready.wait(60)
+        ready.clear()
+        while waiting:
+            waiting.pop(0)()
+    assert s.output() is not None
+    assert not failures
+    s.ct = None
+    s.render(wait=False)
+    assert "There is no CT" in failures[0]
+    s.close()
+
+
+def test_nothing_is_left_behind(viewer):
+    s = Session(viewer)
+    s.adopt()
+    s.detector.update(height=8, width=8)
+    s.render()
+    gone = weakref.ref(s)
+    before = threading.active_count()
+    s.close()
+    del s
+    gc.collect()
+    assert gone() is None
+    for thread in threading.enumerate():
+        if thread.name.startswith("napari-drr"):
+            thread.join(10)
+    assert threading.active_count() == before - 1
+
+
+def test_a_backend_that_cannot_serve_says_so(s):
+    from dataclasses import replace
+
+    s.recipe = replace(s.recipe, renderer=RendererSettings(backend="cuda"))
+    with pytest.raises(ValueError, match="can't serve"):
+        s.render()
