@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_drr.recipe import Display
+from napari_drr.viewer._colors import Color
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -21,21 +22,41 @@ STEPS = 256
 
 
 def apply_display(layer: Image, display: Display) -> None:
-    """Make a radiograph's layer look as its display says; limits are set apart.
+    """Make a radiograph's layer look as its display says; contrast limits are set apart.
 
     Args:
         layer: A layer of line integrals.
         display: Mode, inversion and gamma.
     """
-    transmission = display.mode == "transmission"
+    low, high = layer.contrast_limits
+    wanted = looks(display, (low, high))
+    if layer.gamma != wanted["gamma"]:
+        layer.gamma = wanted["gamma"]
+    layer.colormap = wanted["colormap"]
+
+
+def looks(display: Display, limits: tuple[float, float]) -> dict[str, Any]:
+    """Return the napari layer arguments that show line integrals as a display says.
+
+    Args:
+        display: Mode, inversion and gamma.
+        limits: The layer's contrast limits.
+
+    Returns:
+        `gamma` and `colormap`.
+    """
+    if display.mode == "line_integral":
+        return {"gamma": display.gamma, "colormap": "gray_r" if display.invert else "gray"}
     # In transmission gamma comes after the exponential, so it is part of the colormap.
-    gamma = 1.0 if transmission else display.gamma
-    if layer.gamma != gamma:
-        layer.gamma = gamma
-    if transmission:
-        layer.colormap = _transmission(display, *layer.contrast_limits)
-    else:
-        layer.colormap = "gray_r" if display.invert else "gray"
+    return {"gamma": 1.0, "colormap": _transmission(display, *limits)}
+
+
+def ramp(name: str, color: Color) -> Colormap:
+    """Return a colormap from black to a color."""
+    from napari.utils import Colormap
+
+    colormap: Any = Colormap([[0, 0, 0, 1], [*color[:3], 1]], name=name)
+    return colormap
 
 
 def displayed(layer: Image, display: Display) -> Display | None:

@@ -12,17 +12,25 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_drr.recipe import Display, Recipe
 from napari_drr.viewer._colors import Color, structure_color, structure_colormap
-from napari_drr.viewer._radiographs import add_image, frame, hang, living, set_limits, set_pixels
+from napari_drr.viewer._looks import ramp
+from napari_drr.viewer._radiographs import (
+    CHANNEL_KEY,
+    add_image,
+    frame,
+    hang,
+    living,
+    set_limits,
+    set_pixels,
+)
 from napari_drr.viewer._screen import unwrap
 from napari_drr.viewer._volumes import features
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer
-    from napari.utils import Colormap
 
-CHANNEL_KEY = "napari-drr-structure"
-"""Where a structure's own image keeps its name in `layer.metadata`, beside the recipe."""
+# So that a structure's color still shows where it is added to a bright radiograph.
+OPACITY = 0.6
 
 
 def add_or_update_mask_labels(
@@ -121,13 +129,13 @@ def add_structure_images(
             layer: Image | None = living(viewer, old.get(structure))
             if layer is None:
                 layer = add_image(viewer, pixels, own, name=prefix + structure)
-                layer.blending = "additive"
+                layer.blending, layer.opacity = "additive", OPACITY
             else:
                 set_pixels(layer, pixels)
                 set_limits(layer, own, pixels)
-            ramp = _ramp(structure, (colors or {}).get(label, structure_color(label)))
-            if layer.colormap != ramp:
-                layer.colormap = ramp
+            colormap = ramp(structure, (colors or {}).get(label, structure_color(label)))
+            if layer.colormap != colormap:
+                layer.colormap = colormap
             hang(viewer, layer, own, beside, **{CHANNEL_KEY: structure})
             shown.append(layer)
     return shown
@@ -167,11 +175,3 @@ def _channels(channels: ArrayLike, ids: Sequence[int], names: Sequence[str]) -> 
             f"got shape {values.shape}, {len(ids)} ids and {len(names)} names."
         )
     return values
-
-
-def _ramp(name: str, color: Color) -> Colormap:
-    """Return a colormap from black to a color."""
-    from napari.utils import Colormap
-
-    ramp: Any = Colormap([[0, 0, 0, 1], [*color[:3], 1]], name=name)
-    return ramp

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -10,15 +12,21 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 
-from napari_drr.viewer._looks import apply_display
+from napari_drr.recipe import Display, Recipe
+from napari_drr.viewer._colors import structure_color
+from napari_drr.viewer._looks import apply_display, looks, ramp
 from napari_drr.viewer._screen import LightBox, unwrap
-from napari_drr.viewer._volumes import KEY
+from napari_drr.viewer._volumes import KEY, LayerData
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer
 
-    from napari_drr.recipe import Recipe
+CHANNEL_KEY = "napari-drr-structure"
+"""Where a structure's own image keeps its name in `layer.metadata`, beside the recipe."""
+
+GRAY_KEY = "napari-drr-gray"
+"""In `layer.metadata` of an image that holds gray values, from a PNG, and no line integrals."""
 
 # Automatic limits follow the image's largest value only when it leaves this range of the white
 # level: turning the C-arm does not make the picture flicker, another attenuation map shows at once.
@@ -64,6 +72,51 @@ def add_or_update_radiograph(
             apply_display(found, recipe.display)
     hang(viewer, found, recipe, beside)
     return found
+
+
+def radiograph_layer_data(
+    image: Float[ArrayLike, "*channels height width"],
+    recipe: Recipe,
+    names: Sequence[str] | None = None,
+    *,
+    name: str = "DRR",
+    is_gray: bool = False,
+) -> list[LayerData]:
+    """Turn a radiograph from a file into napari layers; `keep_upright` then hangs them.
+
+    Args:
+        image: Line integrals, or channels of them.
+        recipe: What it was made with.
+        names: The channels' names.
+        name: Name of the layer, or what the names of the channels' layers begin with.
+        is_gray: Whether the image holds gray values (0..1) as displayed instead.
+
+    Returns:
+        Array, layer arguments and `"image"`, as napari's readers return them; one per channel.
+    """
+    values = np.asarray(image, dtype=np.float32)
+    if names is None:
+        more = {GRAY_KEY: True} if is_gray else {}
+        shown = Display(contrast_limits=(0.0, 1.0)) if is_gray else recipe.display
+        return [_layer_data(values, recipe, shown, name, more)]
+    own = replace(recipe, display=Display())
+    layers = []
+    for number, (pixels, structure) in enumerate(zip(values, names, strict=True), 1):
+        data = _layer_data(
+            pixels, own, own.display, f"{name} {structure}", {CHANNEL_KEY: structure}
+        )
+        colormap = ramp(structure, structure_color(number))
+        layers.append((data[0], {**data[1], "colormap": colormap, "blending": "additive"}, data[2]))
+    return layers
+
+
+def keep_upright(viewer: ViewerModel) -> None:
+    """Hang radiographs that others add to the viewer (readers, napari's Duplicate) as our own.
+
+    Args:
+        viewer: The viewer, or napari's proxy of it.
+    """
+    LightBox.of(unwrap(viewer))
 
 
 def add_image(
@@ -130,6 +183,25 @@ def set_pixels(layer: Image, values: NDArray[np.float32], *, preview: bool = Fal
         return
     np.copyto(buffer, values)
     layer.refresh(extent=False, highlight=False, thumbnail=not preview)
+
+
+def _layer_data(
+    pixels: NDArray[np.float32],
+    recipe: Recipe,
+    display: Display,
+    name: str,
+    metadata: dict[str, Any],
+) -> LayerData:
+    limits = display.contrast_limits or (0.0, float(pixels.max(initial=0.0)) or 1.0)
+    arguments = {
+        "name": name,
+        "rgb": False,
+        "contrast_limits": limits,
+        "metadata": {**metadata, KEY: _as_metadata(recipe)},
+        **looks(display, limits),
+        **frame(recipe, pixels.shape),
+    }
+    return pixels, arguments, "image"
 
 
 def _as_metadata(recipe: Recipe) -> dict[str, Any]:

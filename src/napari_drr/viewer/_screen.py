@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_drr.viewer._frames import millimeters
+from napari_drr.viewer._volumes import KEY
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -70,6 +71,11 @@ def set_radiological(viewer: ViewerModel) -> Callable[[], None]:
             alive.orientation = before
 
     return restore
+
+
+def is_radiograph(layer: Layer) -> bool:
+    """Tell whether a layer is a radiograph, or masks of one, that carries its recipe."""
+    return bool(layer.ndim == 2 and "detector" in layer.metadata.get(KEY, {}))
 
 
 @dataclass(frozen=True)
@@ -177,6 +183,7 @@ class LightBox:
         self._anchors: WeakKeyDictionary[Layer, weakref.ref[Layer] | None] = WeakKeyDictionary()
         for emitter in self._emitters(viewer):
             emitter.connect(self._on_axes_changed)
+        viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
 
     @classmethod
@@ -211,11 +218,20 @@ class LightBox:
             self._place(layer)
         self._fit()
 
+    def _on_inserted(self, event: Event) -> None:
+        """Hang a radiograph that a reader, or the user's Duplicate, put into the viewer."""
+        layer, viewer = event.value, self._viewer()
+        if viewer is None or layer in self._anchors or not is_radiograph(layer):
+            return
+        volumes = [other for other in viewer.layers if other.ndim == 3]
+        self.hang(layer, beside=next(iter([*reversed(list(self._anchors)), *volumes]), None))
+
     def _on_removed(self, event: Event) -> None:
         self._anchors.pop(event.value, None)
         if not self._anchors and (viewer := self._viewer()) is not None:
             for emitter in self._emitters(viewer):
                 emitter.disconnect(self._on_axes_changed)
+            viewer.layers.events.inserted.disconnect(self._on_inserted)
             viewer.layers.events.removed.disconnect(self._on_removed)
             self._of_viewer.pop(viewer, None)
 

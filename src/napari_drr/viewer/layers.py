@@ -16,13 +16,24 @@ from napari_drr.viewer._choices import (
 from napari_drr.viewer._colors import structure_color, structure_colormap
 from napari_drr.viewer._looks import apply_display, displayed
 from napari_drr.viewer._masks import (
-    CHANNEL_KEY,
     add_or_update_mask_labels,
     add_structure_images,
     largest_structure,
 )
-from napari_drr.viewer._radiographs import add_or_update_radiograph
-from napari_drr.viewer._screen import RADIOLOGICAL, is_radiological, set_radiological, unwrap
+from napari_drr.viewer._radiographs import (
+    CHANNEL_KEY,
+    GRAY_KEY,
+    add_or_update_radiograph,
+    keep_upright,
+    radiograph_layer_data,
+)
+from napari_drr.viewer._screen import (
+    RADIOLOGICAL,
+    is_radiograph,
+    is_radiological,
+    set_radiological,
+    unwrap,
+)
 from napari_drr.viewer._volumes import (
     KEY,
     Frame,
@@ -35,6 +46,7 @@ from napari_drr.viewer._volumes import (
 
 __all__ = [
     "CHANNEL_KEY",
+    "GRAY_KEY",
     "KEY",
     "RADIOLOGICAL",
     "Frame",
@@ -47,12 +59,15 @@ __all__ = [
     "first_labels",
     "first_volume",
     "image_layer_data",
+    "is_radiograph",
     "is_radiological",
+    "keep_upright",
     "label_volumes",
     "labels_layer_data",
     "largest_structure",
     "named_structures",
     "on_removed",
+    "radiograph_layer_data",
     "set_radiological",
     "shown",
     "structure_color",
