@@ -230,6 +230,9 @@ def test_paths_that_can_not_be_read_are_named(tmp_path: Path) -> None:
         load_radiograph(tmp_path / "absent.tif")
     with pytest.raises(FileNotFoundError, match="There is no file"):
         load_recipe(tmp_path / "absent.json")
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match=r'Can\'t read ".*x\.tif": Not a directory'):
+        load_radiograph(tmp_path / "file" / "x.tif")
     (tmp_path / "folder.tif").mkdir()
     with pytest.raises(IsADirectoryError, match="is a folder"):
         load_radiograph(tmp_path / "folder.tif")

@@ -212,14 +212,17 @@ def _ours(texts: list[str]) -> str | None:
 @contextmanager
 def readable(path: Path, *errors: type[Exception]) -> Iterator[None]:
     """Turn what a library raises on a file that is damaged or of another kind into one error."""
+    damage: tuple[type[Exception], ...] = (OSError, ValueError, *errors)
     try:
         yield
     except FileNotFoundError:
         raise FileNotFoundError(f'There is no file "{path}".') from None
-    except (OSError, ValueError, *errors) as error:
-        raise ValueError(
-            f'Can\'t read "{path}": it is damaged or of another kind ({error}).'
-        ) from (error)
+    except damage as error:
+        # The system's own errors have a text; those of libraries about content have none.
+        if isinstance(error, OSError) and error.strerror:
+            raise type(error)(f'Can\'t read "{path}": {error.strerror}.') from error
+        reason = f"it is damaged or of another kind ({error})"
+        raise ValueError(f'Can\'t read "{path}": {reason}.') from error
 
 
 PNG = Format(write_png, read_png, read_png_recipe)
