@@ -101,7 +101,9 @@ def _fetch(name: str, base_url: str, cache: str | Path | None) -> Path:
         "load_phantom(), which needs no files."
     )
     try:
-        path = store.fetch(name, downloader=pooch.HTTPDownloader(timeout=_TIMEOUT_SECONDS))
+        # Not as a stream: pooch 1.9 leaves a stream open when the server refuses the file.
+        downloader = pooch.HTTPDownloader(timeout=_TIMEOUT_SECONDS, stream=False)
+        path = store.fetch(name, downloader=downloader)
     except ValueError as error:  # pooch's word for a wrong checksum; nothing is kept then
         raise ValueError(
             f"{name} from {base_url} is not the expected file (its SHA-256 differs). {way_out}"

@@ -1,6 +1,7 @@
 """Volumes from single files: NIfTI, NRRD, MHA and MHD, whatever SimpleITK reads beside them."""
 
 import os
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,11 +63,13 @@ def unreadable(path: Path, name: str, reason: str = "is no image that can be rea
 def _read_nifti(path: Path, name: str) -> Grid:
     """Read with nibabel: ITK turns NaN into 0 and refuses the shear of a tilted gantry."""
     import nibabel
+    from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
 
     try:
         _check_pixdim(path, name)
         image = nibabel.load(path, mmap=False)  # a map would keep the file open
-    except (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError) as error:
+    except (ImageFileError, HeaderDataError, OSError, EOFError, zlib.error) as error:
         raise unreadable(path, name) from error
     _check_dimensions(image.shape, image.get_data_dtype().names is not None, path, name)
     check_memory(image.shape, image.get_data_dtype().itemsize, name)
@@ -76,7 +79,7 @@ def _read_nifti(path: Path, name: str) -> Grid:
             array = np.asanyarray(proxy.get_unscaled())
         else:
             array = image.get_fdata(dtype=np.float32, caching="unchanged")
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise unreadable(path, name, "ends too early: the file is damaged") from error
     scale = _MM_PER_UNIT.get(image.header.get_xyzt_units()[0], 1.0)
     affine = np.diag([scale, scale, scale, 1.0]) @ np.asarray(image.affine, dtype=np.float64)

@@ -79,6 +79,7 @@ def read(
     >>> import numpy as np
     >>> hounsfield = np.full((4, 5, 6), -1000.0)
     >>> hounsfield[1:3, 1:4, 2:5] = 40.0
+    >>> hounsfield[2, 2, 3] = 900.0
     >>> subject = read((hounsfield, np.diag([2.0, 2.0, 3.0, 1.0])), orientation="PA")
     >>> subject.isocenter
     tensor([3.0000, 4.0000, 7.5000], dtype=torch.float64)

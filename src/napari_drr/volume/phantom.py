@@ -55,7 +55,7 @@ def load_phantom(
 
     >>> subject = load_phantom(spacing=8.0)
     >>> subject.volume.spatial_shape
-    (48, 33, 43)
+    (48, 33, 42)
     >>> "rib_left_1" in set(subject.structures["structure"])
     True
     """

@@ -34,8 +34,8 @@ def totalsegmentator_structures() -> pd.DataFrame:
     (2023) e230024; class list of version 2). The groups are ours: organs, vertebrae, cardiac,
     skeleton, nervous, muscles, ribs.
 
-    >>> totalsegmentator_structures().iloc[50].tolist()
-    [51, 'heart', 'cardiac']
+    >>> totalsegmentator_structures().query("id == 51")[["structure", "group"]].values.tolist()
+    [['heart', 'cardiac']]
     """
     return _totalsegmentator().copy()
 
@@ -55,10 +55,9 @@ def as_structures(table: pd.DataFrame | str | Path) -> pd.DataFrame:
         ValueError: if a column is missing, an id is not a whole number of at least 0, or an id or
             a name appears twice.
 
-    >>> as_structures(pd.DataFrame({"id": [2, 1], "structure": ["stent", "heart"]}))
-       id structure    group
-    0   1     heart  cardiac
-    1   2     stent
+    >>> table = as_structures(pd.DataFrame({"id": [2, 1], "structure": ["stent", "heart"]}))
+    >>> table["structure"].tolist(), table["group"].tolist()
+    (['heart', 'stent'], ['cardiac', ''])
     """
     table = _load(table)
     missing = [name for name in ("id", "structure") if name not in table.columns]
