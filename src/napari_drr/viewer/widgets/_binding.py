@@ -26,8 +26,8 @@ class RecipeContainer(Container):
     ) -> None:
         super().__init__(widgets=list(rows.values()), **options)
         self._session = session
-        self._rows = dict(rows)
-        for path, widget in self._rows.items():
+        self.rows = dict(rows)
+        for path, widget in self.rows.items():
             widget.changed.connect(_setter(session, path))
         session.events.recipe.connect(self._on_recipe)
         self._show({path.split(".")[0] for path in rows})
@@ -36,7 +36,7 @@ class RecipeContainer(Container):
         self._show(changed)
 
     def _show(self, changed: set[str]) -> None:
-        for path, widget in self._rows.items():
+        for path, widget in self.rows.items():
             section, field = path.split(".")
             if section not in changed:
                 continue
