@@ -23,13 +23,14 @@ def with_ct(options: Namespace, recipe: Recipe) -> Namespace:
         ValueError: If neither names a CT.
     """
     known = recipe.ct.path or (recipe.ct.name if recipe.ct.name in (PHANTOM, EXAMPLE) else None)
-    if options.ct is None and known is None:
+    ct: str | None = options.ct or known
+    if ct is None:
         raise ValueError(
             "Which CT? Name a file, a DICOM folder, `phantom` or `example`."
             + (" The recipe records no path." if options.source else "")
         )
-    filled = {"ct": options.ct or known, "series": options.series or recipe.ct.series_uid}
-    if filled["ct"] == PHANTOM and options.spacing is None and recipe.ct.name == PHANTOM:
+    filled: dict[str, Any] = {"ct": ct, "series": options.series or _series(ct, recipe)}
+    if ct == recipe.ct.name == PHANTOM and recipe.ct.shape and options.spacing is None:
         # The phantom of the recipe: as fine as it was there.
         filled["spacing"] = np.linalg.norm(np.array(recipe.ct.affine)[:3, :3], axis=0).tolist()
     return Namespace(**{**vars(options), **filled})
@@ -83,9 +84,7 @@ def _built_in(options: Namespace, settings: dict[str, Any]) -> "Subject":
 def reference(options: Namespace, recipe: Recipe, subject: "Subject") -> CTReference:
     """Return what new files say about their CT: name and path only if asked for."""
     built_in = options.ct in (PHANTOM, EXAMPLE)
-    found = CTReference.of(
-        subject, name=options.ct if built_in else "", series_uid=_series_uid(options)
-    )
+    found = CTReference.of(subject, name=options.ct if built_in else "", series_uid=options.series)
     if recipe.ct.sha256 == found.sha256:
         # The same CT: keep what was asked for when the recipe was made.
         found = replace(found, name=recipe.ct.name, path=recipe.ct.path)
@@ -95,12 +94,13 @@ def reference(options: Namespace, recipe: Recipe, subject: "Subject") -> CTRefer
     return found
 
 
-def _series_uid(options: Namespace) -> str | None:
-    """Return the UID of the DICOM series that was read."""
-    chosen: str | None = options.series
-    if chosen is not None or not Path(options.ct).is_dir():
-        return chosen
+def _series(ct: str, recipe: Recipe) -> str | None:
+    """Return the UID of the DICOM series to read: the recipe's, or the only CT; else None."""
+    if ct in (PHANTOM, EXAMPLE) or not Path(ct).is_dir():
+        return None
     from napari_drr.io.dicom import list_series
 
-    uids = [series.uid for series in list_series(options.ct) if series.modality == "CT"]
+    uids = [series.uid for series in list_series(ct) if series.modality == "CT"]
+    if recipe.ct.series_uid in uids:
+        return recipe.ct.series_uid
     return uids[0] if len(uids) == 1 else None
