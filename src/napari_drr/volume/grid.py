@@ -10,9 +10,9 @@ from torch import Tensor
 
 Affine = Float64[np.ndarray, "4 4"]
 
-# Grids whose corners agree to this share of a voxel are one grid: nearest lookup cannot tell them
-# apart, and file formats with float32 headers keep an affine no better than this.
-_SAME_GRID_VOXELS = 1e-2
+# Axes that drift apart by less than this share of a voxel over the whole grid are parallel: file
+# formats with float32 headers keep an affine no better.
+_PARALLEL_VOXELS = 1e-2
 
 
 def grid_center(affine: Affine, shape: Sequence[int]) -> Float64[np.ndarray, "3"]:
@@ -41,8 +41,8 @@ def labels_on_grid(
     """Bring a label map to another grid by world coordinates.
 
     Each voxel takes the label of the voxel that owns its center, [i - 1/2, i + 1/2) along each
-    axis; outside the label map it is 0. Grids that differ by flips, exchanged axes or whole-voxel
-    shifts only are copied, not resampled.
+    axis; outside the label map it is 0. Between grids that differ by flips, exchanged axes or
+    whole-voxel shifts only, nothing is lost.
 
     Args:
         labels: the label map on its own grid.
@@ -63,13 +63,13 @@ def labels_on_grid(
     """
     _check_overlap(labels, labels_affine, affine, shape)
     label_from_voxel = np.linalg.inv(labels_affine) @ affine
-    whole = np.rint(label_from_voxel)
-    drift = _corners(shape) @ (label_from_voxel - whole)[:3, :3].T
-    drift += (label_from_voxel - whole)[:3, 3]
-    if np.abs(drift).max() < _SAME_GRID_VOXELS:
-        label_from_voxel = whole
-        if np.array_equal(whole, np.eye(4)) and tuple(labels.shape) == tuple(shape):
-            return labels
+    main = np.abs(label_from_voxel[:3, :3]).argmax(axis=1)
+    aligned = label_from_voxel.copy()
+    aligned[:3, :3] = 0.0
+    aligned[range(3), main] = label_from_voxel[range(3), main]
+    drift = _corners(shape) @ (label_from_voxel - aligned)[:3, :3].T
+    if len(set(main)) == 3 and np.abs(drift).max() < _PARALLEL_VOXELS:
+        return torch.from_numpy(_lookup_by_axis(labels.numpy(), aligned, main, shape))
     resampled = ndimage.affine_transform(
         labels.numpy(),
         label_from_voxel[:3, :3],
@@ -81,6 +81,22 @@ def labels_on_grid(
         prefilter=False,
     )
     return torch.from_numpy(resampled)
+
+
+def _lookup_by_axis(
+    labels: np.ndarray, label_from_voxel: Affine, main: np.ndarray, shape: tuple[int, int, int]
+) -> np.ndarray:
+    """Look labels up where each of their axes runs along one axis of the grid, `main`."""
+    sources, targets = [], []
+    for axis, along in enumerate(main):
+        position = label_from_voxel[axis, along] * np.arange(shape[along])
+        # Rounded first: on one grid that is known by float32 headers, ties are no ties.
+        nearest = np.floor(np.round(position + label_from_voxel[axis, 3], 4) + 0.5).astype(int)
+        targets.append(np.flatnonzero((nearest >= 0) & (nearest < labels.shape[axis])))
+        sources.append(nearest[targets[-1]])
+    found = np.zeros([shape[along] for along in main], dtype=labels.dtype)
+    found[np.ix_(*targets)] = labels[np.ix_(*sources)]
+    return found.transpose(np.argsort(main))
 
 
 def _check_overlap(
