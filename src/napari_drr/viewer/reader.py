@@ -157,8 +157,8 @@ def looks_like_labels(values: Tensor, is_called_so: bool = False) -> bool:
         return False
     # Neighbors within a structure are equal; those of an 8-bit scan are not.
     here, there = numbers[:-1], numbers[1:]
-    either = (here != 0) | (there != 0)
-    return bool((here == there)[either].mean() > 0.5) if either.any() else is_called_so
+    both = (here != 0) & (there != 0)
+    return bool((here == there)[both].mean() > 0.5) if both.any() else is_called_so
 
 
 def _is_readable(path: Path) -> bool:
@@ -200,13 +200,12 @@ def _read_folder(folder: Path) -> list[LayerData]:
 
     # Scouts and reports beside a CT are no reason to refuse it.
     found = [s for s in list_series(folder) if s.modality == "CT" and len(s.slices) > SCOUTS]
-    if len(found) < 2:
-        uid = found[0].uid if found else None
-        return [read_volume(folder, uid)]  # or tells what the folder holds instead
+    if not found:
+        return [read_volume(folder)]  # or it tells what the folder holds instead
     layers, problems = [], []
     for series in found:
         try:
-            layers.append(read_volume(folder, series.uid, series.description or folder.name))
+            layers.append(read_volume(folder, series.uid, _name(series, folder)))
         except ValueError as error:
             problems.append(error)
     if not layers:
@@ -219,14 +218,19 @@ def _read_folder(folder: Path) -> list[LayerData]:
 def _read_series_of(path: Path, seen: set[str]) -> list[LayerData]:
     """Read the series that a DICOM file belongs to, once: its other files may be opened with it."""
     folder = path.parent
-    uid = next((s.uid for s in _series_in(folder) if path in [f.path for f in s.slices]), None)
-    if uid is not None:
-        viewer = _viewer()
-        shown = [] if viewer is None else [layer.metadata.get(KEY, {}) for layer in viewer.layers]
-        if uid in seen or any(known.get(UID_KEY) == uid for known in shown):
-            return []
-        seen.add(uid)
-    return [read_volume(folder, uid)]
+    series = next((s for s in _series_in(folder) if path in [f.path for f in s.slices]), None)
+    if series is None:
+        return [read_volume(folder)]  # or it tells what the folder holds instead
+    viewer = _viewer()
+    shown = [] if viewer is None else [layer.metadata.get(KEY, {}) for layer in viewer.layers]
+    if series.uid in seen or any(known.get(UID_KEY) == series.uid for known in shown):
+        return []
+    seen.add(series.uid)
+    return [read_volume(folder, series.uid, _name(series, folder))]
+
+
+def _name(series: Series, folder: Path) -> str:
+    return series.description or folder.name
 
 
 def _series_in(folder: Path) -> list[Series]:
