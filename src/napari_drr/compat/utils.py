@@ -27,7 +27,8 @@ def resample(
     bilinearly, with zeros beyond the image; made coarser, it is not smoothed first.
 
     Args:
-        img: Images with square pixels, as `DRR` renders them by default.
+        img: Images with square pixels, as `DRR` renders them by default (`reverse_x_axis=True`;
+            give `x0` the other sign for those rendered without).
         focal_len: Source-to-detector distance in mm.
         delx: Pixel spacing in mm.
         x0: Principal-point offset along a row in mm.
