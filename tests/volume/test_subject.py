@@ -161,6 +161,22 @@ def test_subset_keeps_density_and_labels_of_the_chosen_only(images, subject, lab
     assert torch.equal(chosen.volume.data, subject.volume.data)
 
 
+def test_labels_that_all_lie_outside_the_ct_are_refused(images):
+    affine = AFFINE.copy()
+    affine[:3, 3] = (AFFINE @ [11, 0, 0, 1])[:3]  # its first slice is the CT's last one
+    data = images[1].data.clone()
+    data[:, 0] = 0
+    with pytest.raises(ValueError, match="all its labels lie outside"):
+        make_subject(images[0], tio.LabelMap(tensor=data, affine=affine))
+
+
+def test_a_label_map_without_labels_names_nothing(images):
+    empty = tio.LabelMap(tensor=torch.zeros_like(images[1].data), affine=AFFINE)
+    subject = make_subject(images[0], empty)
+    assert len(subject.structures) == 0
+    assert subject.mask.data.sum() == 0
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [

@@ -1,6 +1,7 @@
 """The voxel grid of an image: where it lies, and labels brought from one grid to another."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -92,11 +93,26 @@ def _lookup_by_axis(
         position = label_from_voxel[axis, along] * np.arange(shape[along])
         # Rounded first: on one grid that is known by float32 headers, ties are no ties.
         nearest = np.floor(np.round(position + label_from_voxel[axis, 3], 4) + 0.5).astype(int)
-        targets.append(np.flatnonzero((nearest >= 0) & (nearest < labels.shape[axis])))
-        sources.append(nearest[targets[-1]])
-    found = np.zeros([shape[along] for along in main], dtype=labels.dtype)
-    found[np.ix_(*targets)] = labels[np.ix_(*sources)]
+        inside = np.flatnonzero((nearest >= 0) & (nearest < labels.shape[axis]))
+        targets.append(inside)
+        sources.append(nearest[inside])
+    order: Literal["F", "C"] = "F" if labels.flags.f_contiguous else "C"
+    found = np.zeros([shape[along] for along in main], dtype=labels.dtype, order=order)
+    found[_box(targets)] = labels[_box(sources)]
     return found.transpose(np.argsort(main))
+
+
+def _box(indices: Sequence[np.ndarray]) -> tuple[slice, ...] | tuple[np.ndarray, ...]:
+    """Return the index of a box of voxels: slices, many times faster, where steps are even."""
+    slices = []
+    for index in indices:
+        steps = np.diff(index)
+        if not len(index) or (len(steps) and (steps[0] == 0 or (steps != steps[0]).any())):
+            return np.ix_(*indices)
+        step = int(steps[0]) if len(steps) else 1
+        stop = int(index[-1]) + step
+        slices.append(slice(int(index[0]), None if stop < 0 else stop, step))
+    return tuple(slices)
 
 
 def _check_overlap(

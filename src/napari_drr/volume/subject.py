@@ -155,8 +155,13 @@ def _labels(
         if labels is not None:
             raise ValueError("`labels` selects structures of a label map: pass `labelmap` too.")
         return None
-    data = checked_labels(mask)
-    data = labels_on_grid(data, checked_affine(mask.affine, "labelmap"), affine, shape)
+    source = checked_labels(mask)
+    data = labels_on_grid(source, checked_affine(mask.affine, "labelmap"), affine, shape)
+    if bool(source.any()) and not bool(data.any()):
+        raise ValueError(
+            "`labelmap` overlaps `volume`, but all its labels lie outside. Give the label map made "
+            "from this CT, with the affine it was made with."
+        )
     named = None if structures is None else as_structures(structures)
     table = name_labels(pd.unique(data.numpy().ravel(order="K")), named)
     if labels is None:
