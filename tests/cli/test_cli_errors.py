@@ -162,6 +162,26 @@ def test_structures_need_labels(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert "--spacing is the phantom's" in refused(capsys, "render", ct, "--spacing", "4", *out)
 
 
+def test_two_structures_never_go_to_one_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    import torchio
+
+    values, labels = torch.full((1, 8, 8, 8), -1000.0), torch.zeros(1, 8, 8, 8, dtype=torch.uint8)
+    values[0, 2:6, 2:6, 2:6] = 40.0
+    labels[0, 2:4, 2:6, 2:6], labels[0, 4:6, 2:6, 2:6] = 1, 2
+    torchio.ScalarImage(tensor=values).save(tmp_path / "ct.nii.gz")
+    torchio.LabelMap(tensor=labels).save(tmp_path / "labels.nii.gz")
+    (tmp_path / "names.csv").write_text("id,structure\n1,left rib\n2,left/rib\n")
+    line = refused(
+        *(capsys, "render", tmp_path / "ct.nii.gz", "--labels", tmp_path / "labels.nii.gz"),
+        *("--structures-file", tmp_path / "names.csv", "--channels", "--height", "8"),
+        *("-o", tmp_path / "{name}.png"),
+    )
+    assert "Two of these structures have one file's name: left rib, left/rib" in line
+    assert not list(tmp_path.glob("*.png"))
+
+
 def test_a_recipe_that_names_no_ct_needs_one(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Does the command line render what the library renders?"""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import torchio
 
-from napari_drr import load_phantom
+from napari_drr import load_example_ct, load_phantom
 from napari_drr.cli import main
 from napari_drr.cli._settings import parse_view
 from napari_drr.io.export import load_radiograph, load_recipe, save_recipe
@@ -262,6 +263,19 @@ def test_rays_that_all_miss_get_a_warning(run: Run, tmp_path: Path) -> None:
 )
 def test_views_in_words(text: str, orientation: str, pose: Pose) -> None:
     assert parse_view(text, 800.0) == (orientation, pose)
+
+
+@pytest.mark.chest
+@pytest.mark.skipif(
+    not (Path(os.environ.get("NAPARI_DRR_DATA", "")) / "cxr.nii.gz").is_file(),
+    reason="NAPARI_DRR_DATA names no folder with the example CT",
+)
+def test_the_example_ct(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "chest.tif"
+    run("render", "example", *SMALL, "--structures", "skeleton", "-o", path)
+    image, recipe, _ = load_radiograph(path)
+    assert recipe.ct.name == "example"
+    np.testing.assert_array_equal(image, rendered(recipe, load_example_ct()))
 
 
 def test_structures_of_the_recipe_are_kept(
