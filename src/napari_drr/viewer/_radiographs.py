@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Hashable, Sequence
+from dataclasses import asdict, fields, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -205,12 +206,17 @@ def _layer_data(
 
 
 def _as_metadata(recipe: Recipe) -> dict[str, Any]:
-    metadata: dict[str, Any] = json.loads(recipe.to_json())
-    return metadata
+    """Return what the recipe's JSON says, part by part: between two frames few parts change."""
+    return {field.name: _as_json(getattr(recipe, field.name)) for field in fields(recipe)}
+
+
+@lru_cache(maxsize=64)
+def _as_json(part: Hashable) -> Any:
+    return json.loads(json.dumps(part, default=asdict, allow_nan=False))
 
 
 def _is_new_display(layer: Image, recipe: Recipe) -> bool:
-    return bool(layer.metadata.get(KEY, {}).get("display") != _as_metadata(recipe)["display"])
+    return bool(layer.metadata.get(KEY, {}).get("display") != _as_json(recipe.display))
 
 
 def _limits(recipe: Recipe, values: NDArray[np.float32]) -> tuple[float, float]:
