@@ -187,6 +187,8 @@ def test_masks_come_with_the_render(open_dock, qtbot):
     widget.output.mask_labels.value = True
     wait_for_render(qtbot, widget)
     assert set(np.unique(viewer.layers["DRR structures"].data)) > {0}
+    widget.session.masks = ()
+    assert not widget.output.mask_labels.value
 
 
 def test_controls_that_cannot_work_are_disabled(open_dock):

@@ -138,6 +138,16 @@ def test_masks_in_both_forms(s, viewer):
     assert center[0] < center[1]
 
 
+def test_masks_are_one_of_two_forms(s):
+    seen = []
+    s.events.masks.connect(seen.append)
+    s.masks = {"labels"}
+    s.masks = ["labels"]
+    assert seen == [{"labels"}]
+    with pytest.raises(ValueError, match="'contours'"):
+        s.masks = {"contours"}
+
+
 def test_too_many_structure_images_are_refused(s):
     s.masks = frozenset({"images"})
     with pytest.raises(ValueError, match="show at most 24"):

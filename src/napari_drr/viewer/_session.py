@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from psygnal import Signal, SignalGroup
@@ -40,6 +40,8 @@ class SessionEvents(SignalGroup):
     """The names of the recipe's fields that changed."""
     inputs = Signal()
     """The CT or the labels were chosen or taken away."""
+    masks = Signal(frozenset)
+    """Masks are wanted in other forms."""
     started = Signal()
     """A render began."""
     progress = Signal(int, int)
@@ -81,7 +83,7 @@ class Session:
         self.events = SessionEvents()
         self._recipe = Recipe()
         self._inputs = InputLayers()
-        self.masks: frozenset[Masks] = frozenset()
+        self._masks: frozenset[Masks] = frozenset()
         self._outputs = Outputs()
         self._expected: CTReference | None = None
         self._renderer = Renderer()
@@ -223,6 +225,23 @@ class Session:
     @frame.setter
     def frame(self, frame: layers.Frame) -> None:
         self._inputs.frame = frame
+
+    @property
+    def masks(self) -> frozenset[Masks]:
+        """The forms in which a render shows masks: `"labels"`, `"images"`, both or none."""
+        return self._masks
+
+    @masks.setter
+    def masks(self, masks: Iterable[Masks]) -> None:
+        chosen = frozenset(masks)
+        if unknown := chosen - set(get_args(Masks)):
+            raise ValueError(
+                f"`masks` must be of {', '.join(map(repr, get_args(Masks)))}, got "
+                f"{', '.join(map(repr, unknown))}."
+            )
+        if chosen != self._masks:
+            self._masks = chosen
+            self.events.masks.emit(chosen)
 
     def adopt(self) -> None:
         """Choose the viewer's first CT and its first labels where none are chosen yet."""

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container, FloatSpinBox
-from magicgui.widgets.bases import ValueWidget
+from magicgui.widgets.bases import ValueWidget, Widget
 
 if TYPE_CHECKING:
     from napari_drr.viewer._session import Session
+
+ROW_HEIGHT = 28  # of a button in napari's theme, which Qt knows only once it is shown
 
 
 class RecipeContainer(Container):
@@ -53,6 +55,22 @@ def _setter(session: Session, path: str) -> Callable[[Any], None]:
         getattr(session, section).update(**{field: value})
 
     return set_value
+
+
+def row(*widgets: Widget, label: str = "") -> Container[Any]:
+    """Return widgets side by side, without space around them.
+
+    Args:
+        *widgets: The widgets.
+        label: Shown before them where the surrounding container shows labels.
+
+    Returns:
+        A magicgui container.
+    """
+    beside = Container(widgets=list(widgets), layout="horizontal", labels=False, label=label)
+    beside.margins = (0, 0, 0, 0)
+    beside.min_height = ROW_HEIGHT
+    return beside
 
 
 def number(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_drr.viewer import layers
@@ -46,21 +46,26 @@ class DRRWidget(QWidget):
         content = QWidget()
         column = QVBoxLayout(content)
         column.setAlignment(Qt.AlignmentFlag.AlignTop)
+        column.setContentsMargins(2, 2, 2, 2)
+        column.setSpacing(2)
         column.addWidget(self.inputs.native)
         column.addWidget(self.view.native)
         column.addWidget(_fold("Pose", self.pose, is_open=True))
         column.addWidget(_fold("Detector", self.detector))
         column.addWidget(_fold("Renderer and attenuation", self.renderer))
         column.addWidget(_fold("Structures", self.structures, is_open=True))
-        column.addWidget(self.output.native)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(content)
-        scroll.setMinimumWidth(content.minimumSizeHint().width() + 20)
+        bar = scroll.verticalScrollBar().sizeHint().width()
+        scroll.setMinimumWidth(content.minimumSizeHint().width() + bar)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        outer.addWidget(scroll, stretch=1)
+        # Outside the scroll area, so that the button and what it said are always in sight.
+        outer.addWidget(self.output.native)
+        self.output.native.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
     def reset_choices(self, event: Any = None) -> None:
         """List the layers anew; napari calls this when layers come, go or are renamed."""
@@ -76,6 +81,7 @@ class DRRWidget(QWidget):
 def _fold(title: str, section: Container, *, is_open: bool = False) -> QCollapsible:
     fold = QCollapsible(title)
     fold.setDuration(0)
+    section.margins = (4, 0, 4, 0)
     fold.addWidget(section.native)
     if is_open:
         fold.expand(animate=False)

@@ -52,6 +52,7 @@ class OutputSection(Container):
         )
         self._connect()
         self._show_inputs()
+        self._show_masks(self._session.masks)
 
     def _connect(self) -> None:
         events = self._session.events
@@ -59,6 +60,7 @@ class OutputSection(Container):
         self.mask_images.changed.connect(self._choose_masks)
         self.render_button.changed.connect(self._render)
         self.stop_button.changed.connect(self._cancel)
+        events.masks.connect(self._show_masks)
         events.inputs.connect(self._show_inputs)
         events.started.connect(self._on_started)
         events.progress.connect(self._on_progress)
@@ -67,12 +69,13 @@ class OutputSection(Container):
         events.message.connect(self._on_message)
 
     def _choose_masks(self) -> None:
-        chosen: set[Masks] = set()
-        if self.mask_labels.value:
-            chosen.add("labels")
-        if self.mask_images.value:
-            chosen.add("images")
-        self._session.masks = frozenset(chosen)
+        boxes: dict[Masks, CheckBox] = {"labels": self.mask_labels, "images": self.mask_images}
+        self._session.masks = frozenset(form for form, box in boxes.items() if box.value)
+
+    def _show_masks(self, masks: frozenset[Masks]) -> None:
+        with self.mask_labels.changed.blocked(), self.mask_images.changed.blocked():
+            self.mask_labels.value = "labels" in masks
+            self.mask_images.value = "images" in masks
 
     def _render(self) -> None:
         self._session.render(wait=False)

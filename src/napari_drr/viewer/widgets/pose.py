@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets import Container, FloatSpinBox, PushButton
 
-from napari_drr.viewer.widgets._binding import RecipeContainer, number
+from napari_drr.viewer.widgets._binding import RecipeContainer, number, row
 
 if TYPE_CHECKING:
     from napari_drr.viewer._session import Session
@@ -24,6 +24,8 @@ ANGLED_VIEWS = {
     "CRA": "Detector tilted toward the head.",
     "CAU": "Detector tilted toward the feet.",
 }
+
+BUTTON_WIDTH = 46  # the longest word in napari's font, so that four stand in a narrow dock
 
 
 class ViewSection(Container):
@@ -44,15 +46,9 @@ class ViewSection(Container):
         } | {text: PushButton(text=text, tooltip=tip) for text, tip in ANGLED_VIEWS.items()}
         plain = [self.buttons[text] for text in PLAIN_VIEWS]
         angled = [self.buttons[text] for text in ANGLED_VIEWS]
-        super().__init__(
-            widgets=[
-                Container(widgets=plain, layout="horizontal", labels=False, label="View"),
-                Container(
-                    widgets=[*angled, self.angle], layout="horizontal", labels=False, label=""
-                ),
-            ]
-        )
+        super().__init__(widgets=[row(*plain, label="View"), row(*angled, self.angle)])
         for text, button in self.buttons.items():
+            button.min_width = BUTTON_WIDTH
             button.changed.connect(partial(self._set, text))
 
     def _set(self, text: str) -> None:

@@ -8,6 +8,8 @@ from magicgui.widgets import Container, PushButton
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QTreeWidget, QTreeWidgetItem
 
+from napari_drr.viewer.widgets._binding import row
+
 if TYPE_CHECKING:
     from napari_drr.recipe import Structure
     from napari_drr.viewer._session import Session
@@ -28,11 +30,7 @@ class StructureSection(Container):
         self.show_all = PushButton(text="all", tooltip="Show every structure.")
         self.show_none = PushButton(text="none", tooltip="Hide every structure.")
         super().__init__(
-            widgets=[
-                Container(
-                    widgets=[self.show_all, self.show_none], layout="horizontal", labels=False
-                )
-            ],
+            widgets=[row(self.show_all, self.show_none)],
             labels=False,
         )
         self.tree = QTreeWidget()
@@ -47,10 +45,12 @@ class StructureSection(Container):
         self._build()
 
     def _on_recipe(self, changed: set[str]) -> None:
-        if "structures" in changed:
-            self._build() if self._ids() != [
-                s.id for s in self._session.structures
-            ] else self._mark()
+        if "structures" not in changed:
+            return
+        if self._ids() == sorted(s.id for s in self._session.structures):
+            self._mark()
+        else:
+            self._build()
 
     def _show_all(self) -> None:
         self._session.structures.show()
