@@ -65,7 +65,7 @@ class DRRWidget(QWidget):
         outer.addWidget(scroll, stretch=1)
         # Outside the scroll area, so that the button and what it said are always in sight.
         outer.addWidget(self.output.native)
-        self.output.native.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.output.native.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
 
     def reset_choices(self, event: Any = None) -> None:
         """List the layers anew; napari calls this when layers come, go or are renamed."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import CheckBox, Container, Label, ProgressBar, PushButton
+from qtpy.QtWidgets import QSizePolicy
+
+from napari_drr.viewer.widgets._binding import row
 
 if TYPE_CHECKING:
     from napari_drr.viewer._outputs import Masks
     from napari_drr.viewer._render import Result
     from napari_drr.viewer._session import Session
 
+TWO_LINES = 36  # of text: a warning should not move the button
 RENDER = "Render into the DRR layer."
 
 
@@ -37,9 +41,11 @@ class OutputSection(Container):
         self.progress_bar = ProgressBar(min=0, max=100, visible=False)
         self.status_line = Label(value="")
         self.status_line.native.setWordWrap(True)
-        buttons = Container(
-            widgets=[self.render_button, self.stop_button], layout="horizontal", labels=False
+        self.status_line.native.setSizePolicy(
+            QSizePolicy.Policy.Expanding, QSizePolicy.Policy.MinimumExpanding
         )
+        self.status_line.min_height = TWO_LINES
+        buttons = row(self.render_button, self.stop_button)
         super().__init__(
             widgets=[
                 self.mask_labels,
