@@ -26,7 +26,7 @@ def structure_color(label: int) -> Color:
 
     Examples:
         >>> [round(value, 2) for value in structure_color(1)]
-        [0.36, 0.47, 0.9]
+        [0.12, 0.34, 0.88]
     """
     lightness = (0.62, 0.5, 0.74)[label % 3]
     return colorsys.hls_to_rgb(label * GOLDEN_RATIO % 1.0, lightness, 0.75)
