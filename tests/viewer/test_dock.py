@@ -117,8 +117,8 @@ def test_typing_counts_when_it_is_finished(open_dock, qtbot):
 def test_structures_are_checked_and_weighed(open_dock):
     _, widget = open_dock()
     tree = widget.structures.tree
-    groups = {tree.topLevelItem(i).text(NAME): tree.topLevelItem(i) for i in range(tree.topLevelItemCount())}
-    ribs = next(item for name, item in groups.items() if name.startswith("ribs"))
+    groups = [tree.topLevelItem(i) for i in range(tree.topLevelItemCount())]
+    ribs = next(item for item in groups if item.text(NAME).startswith("ribs"))
     ribs.setCheckState(NAME, Qt.CheckState.Unchecked)
     hidden = {s.group for s in widget.session.structures if not s.visible}
     assert hidden == {"ribs"}

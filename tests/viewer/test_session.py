@@ -79,7 +79,7 @@ def test_settings_are_rendered(s):
         lambda: setattr(s.attenuation, "kind", "relative"),
         lambda: s.structures.hide("ribs"),
         lambda: s.structures.set_weight(3.0, "heart"),
-        lambda: setattr(s, "isocenter", middle + (0.0, 50.0, 20.0)),
+        lambda: setattr(s, "isocenter", np.add(middle, (0.0, 50.0, 20.0))),
         lambda: setattr(s.detector, "mirror", False),
     ):
         before = s.render().data.copy()

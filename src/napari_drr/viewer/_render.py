@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from napari_drr.rendering.drr import DRR
 
 
+def import_renderer() -> None:
+    """Import what renders: two seconds, which a window should not wait on its first render."""
+    import torchio  # noqa: F401
+
+    from napari_drr.rendering import drr  # noqa: F401
+
+
 class Cancelled(Exception):
     """A render that a newer one replaced."""
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
-from psygnal import Signal, SignalGroup
 
 from napari_drr.recipe import CTReference, Recipe, Structure, view
 from napari_drr.viewer import layers
+from napari_drr.viewer._events import SessionEvents
 from napari_drr.viewer._inputs import InputLayers
 from napari_drr.viewer._outputs import Masks, Outputs
-from napari_drr.viewer._render import Cancelled, Renderer, Request, Result
+from napari_drr.viewer._render import Cancelled, Renderer, Request, Result, import_renderer
 from napari_drr.viewer._sections import Section, Structures
 
 if TYPE_CHECKING:
@@ -31,27 +31,6 @@ Post = Callable[[Callable[[], None]], None]
 
 # Each image layer costs napari's window some hundredths of a second per update.
 MOST_STRUCTURE_IMAGES = 24
-
-
-class SessionEvents(SignalGroup):
-    """What a session tells; all on the main thread."""
-
-    recipe = Signal(set)
-    """The names of the recipe's fields that changed."""
-    inputs = Signal()
-    """The CT or the labels were chosen or taken away."""
-    masks = Signal(frozenset)
-    """Masks are wanted in other forms."""
-    started = Signal()
-    """A render began."""
-    progress = Signal(int, int)
-    """Rays done, rays in all."""
-    rendered = Signal(object)
-    """A `Result` stands in the viewer."""
-    failed = Signal(str)
-    """A render could not be made; the message says why."""
-    message = Signal(str)
-    """A sentence for the status line."""
 
 
 class Session:
@@ -294,6 +273,10 @@ class Session:
         future.add_done_callback(lambda done: post and post(lambda: _deliver(session, done)))
         return None
 
+    def warm_up(self) -> None:
+        """Import what renders, in the background, so that the window never waits for it."""
+        self._thread().submit(import_renderer)
+
     def cancel(self) -> None:
         """Give up the render under way."""
         self._cancel.set()
@@ -341,10 +324,13 @@ class Session:
             progress=self._reporter(),
         )
         self._expected = None
+        self.events.started.emit()
+        return self._thread().submit(self._renderer.render, request)
+
+    def _thread(self) -> ThreadPoolExecutor:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="napari-drr")
-        self.events.started.emit()
-        return self._pool.submit(self._renderer.render, request)
+        return self._pool
 
     def _reporter(self) -> Callable[[int, int], None]:
         session, post = weakref.ref(self), self._post

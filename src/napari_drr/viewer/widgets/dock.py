@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_drr.viewer import layers
@@ -41,6 +41,9 @@ class DRRWidget(QWidget):
         self.structures = StructureSection(self.session)
         self.output = OutputSection(self.session)
         self._lay_out()
+        self.session.warm_up()
+        # The program would wait at its end for a render that nobody will see.
+        QApplication.instance().aboutToQuit.connect(self._on_quit)
 
     def _lay_out(self) -> None:
         content = QWidget()
@@ -70,6 +73,9 @@ class DRRWidget(QWidget):
     def reset_choices(self, event: Any = None) -> None:
         """List the layers anew; napari calls this when layers come, go or are renamed."""
         self.inputs.reset_choices(event)
+
+    def _on_quit(self) -> None:
+        self.session.close()
 
     def event(self, event: QEvent) -> bool:
         """End the session's thread when napari takes the dock away: it gets no close event then."""
