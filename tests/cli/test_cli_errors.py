@@ -266,6 +266,8 @@ def test_ctrl_c_ends_with_130_and_no_file(tmp_path: Path) -> None:
     table.write_text("alpha_deg,beta_deg,gamma_deg,x,y,z\n" + 1000 * "0,0,0,0,850,0\n")
     folder = tmp_path / "out"
     folder.mkdir()
+    # A shell's background jobs ignore SIGINT, and so would a process started by one.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [*command, "--spacing", "16", "--poses", str(table), "-o", str(folder)],
         stdout=subprocess.PIPE,
@@ -273,6 +275,7 @@ def test_ctrl_c_ends_with_130_and_no_file(tmp_path: Path) -> None:
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
+    signal.signal(signal.SIGINT, before)
     assert process.stdout is not None
     # The first file's name tells that it is at work.
     assert process.stdout.readline() == f"{folder / 'drr_0000.tif'}\n"
