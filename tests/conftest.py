@@ -9,6 +9,8 @@ import pytest
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="napari-drr-")) / "settings.yaml")
 # Before torch is imported: many small tests gain nothing from many threads.
 os.environ.setdefault("OMP_NUM_THREADS", str(min(4, os.cpu_count() or 1)))
+# Threads that spin while they wait make a shared machine several times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def pytest_runtest_setup(item):
