@@ -26,7 +26,8 @@ def view(name: str, distance: float = 850.0, angle_deg: float = 0.0) -> tuple[Or
         angle_deg: Angle of LAO, RAO, CRA and CAU; the other views have none.
 
     Returns:
-        The orientation and the pose (ZXY); the source stands before the patient for AP, behind for PA.
+        The orientation and the pose (ZXY); the source stands before the patient for AP, behind
+        for PA.
 
     Raises:
         ValueError: If there is no such view.
