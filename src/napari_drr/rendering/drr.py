@@ -133,7 +133,7 @@ class DRR(SubjectVolume):
         self._resolve_backend()
 
     def _resolve_backend(self) -> None:
-        self._backend = _ops.resolve_backend(self.backend, self.density.device)
+        self._backend = _ops.resolve_backend(self.backend, self.density, self._settings)
 
     def _apply(self, fn: Any, recurse: bool = True) -> "DRR":
         super()._apply(fn, recurse)

@@ -99,7 +99,7 @@ def project(
         target,
         settings=settings,
         lookup=make_lookup(density, labels, channel_of_label, weight_of_label, n_channels),
-        backend=_ops.resolve_backend(backend, density.device),
+        backend=_ops.resolve_backend(backend, density, settings),
     )
     return rays if pixels is not None else rays.reshape(*rays.shape[:2], *detector.shape)
 

@@ -22,11 +22,20 @@ if TYPE_CHECKING:
     from napari_drr.rendering.drr import DRR
 
 
-def import_renderer() -> None:
-    """Import what renders: two seconds, which a window should not wait on its first render."""
+def warm_up() -> None:
+    """Import and compile what renders, which a window should not wait for on its first render.
+
+    Imports take two seconds; compiling takes ten, once after installation.
+    """
+    import torch
     import torchio  # noqa: F401
 
+    from napari_drr.geometry.detector import Detector
     from napari_drr.rendering import drr  # noqa: F401
+    from napari_drr.rendering.project import project
+
+    identity = torch.eye(4, dtype=torch.float64)
+    project(torch.zeros(1, 1, 1), identity, identity, Detector(1.0, (1, 1), (1.0, 1.0)))
 
 
 class Cancelled(Exception):

@@ -18,7 +18,7 @@ from napari_drr.viewer import layers
 from napari_drr.viewer._events import SessionEvents
 from napari_drr.viewer._inputs import InputLayers
 from napari_drr.viewer._outputs import Masks, Outputs
-from napari_drr.viewer._render import Cancelled, Renderer, Request, Result, import_renderer
+from napari_drr.viewer._render import Cancelled, Renderer, Request, Result, warm_up
 from napari_drr.viewer._sections import Section, Structures
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class Session:
         self._masks: frozenset[Masks] = frozenset()
         self._outputs = Outputs()
         self._expected: CTReference | None = None
+        self._warm: Future[None] | None = None
         self._renderer = Renderer()
         self._pool: ThreadPoolExecutor | None = None
         self._cancel = threading.Event()
@@ -274,8 +275,8 @@ class Session:
         return None
 
     def warm_up(self) -> None:
-        """Import what renders, in the background, so that the window never waits for it."""
-        self._thread().submit(import_renderer)
+        """Import and compile what renders, in the background."""
+        self._warm = self._thread().submit(warm_up)
 
     def cancel(self) -> None:
         """Give up the render under way."""
@@ -325,6 +326,8 @@ class Session:
         )
         self._expected = None
         self.events.started.emit()
+        if self._warm is not None and not self._warm.done():
+            self.events.message.emit("Compiling the renderer, once after installation ...")
         return self._thread().submit(self._renderer.render, request)
 
     def _thread(self) -> ThreadPoolExecutor:

@@ -1,4 +1,4 @@
-"""The one door to the integrators: choice of backend, chunks of rays, memory.
+"""The one door to the integrators: the choice of backend.
 
 Whatever renders calls `integrate` here; backends stand behind it and can be added without a change
 above it.
@@ -6,32 +6,33 @@ above it.
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Literal, get_args
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
-from napari_drr.rendering.kernels import reference
+from napari_drr.rendering.kernels import cpu, reference
 from napari_drr.rendering.kernels._settings import RayLookup, RaySettings
 
 BackendName = Literal["auto", "reference", "cpu", "cuda"]
-Integrator = Callable[[Tensor, Tensor, Tensor, Tensor, RaySettings, RayLookup], Tensor]
 
 _log = logging.getLogger(__name__)
 
-# What is installed. The fused CPU and CUDA kernels register here when they come.
-_INTEGRATORS: dict[str, Integrator] = {"reference": reference.integrate}
+# Why a backend can't render, by name; the fastest first.
+_REASONS: dict[str, Callable[[Tensor, RaySettings], str | None]] = {
+    "cpu": cpu.reason_not_to_serve,
+    "cuda": lambda volume, settings: "this version has no fused CUDA kernels",
+    "reference": lambda volume, settings: None,
+}
 
 
-def resolve_backend(backend: BackendName, device: torch.device) -> str:
+def resolve_backend(backend: BackendName, volume: Tensor, settings: RaySettings) -> str:
     """Choose the backend that serves.
 
     Args:
         backend: `"auto"` for the fastest that serves, or one by name.
-        device: Where the volume lies.
+        volume: What is to be rendered; its device and dtype count.
+        settings: How it is to be rendered.
 
     Returns:
         The name of a backend that serves.
@@ -42,15 +43,17 @@ def resolve_backend(backend: BackendName, device: torch.device) -> str:
     if backend not in get_args(BackendName):
         names = ", ".join(map(repr, get_args(BackendName)))
         raise ValueError(f"`backend` must be one of {names}, got {backend!r}.")
-    if backend == "auto":
-        _log.debug("backend 'auto' on %s: 'reference', the only one installed", device)
-        return "reference"
-    if backend not in _INTEGRATORS:
-        raise ValueError(
-            f"`backend` {backend!r} can't serve: this version has no fused {backend} kernels. "
-            "Use 'auto' or 'reference'."
-        )
-    return backend
+    if backend != "auto":
+        reason = _REASONS[backend](volume, settings)
+        if reason is not None:
+            raise ValueError(
+                f"`backend` {backend!r} can't serve: {reason}. Use 'auto' or 'reference'."
+            )
+        return backend
+    reasons = {name: ask(volume, settings) for name, ask in _REASONS.items()}
+    chosen = next(name for name, reason in reasons.items() if reason is None)
+    _log.debug("backend 'auto': %r; %s", chosen, {n: r for n, r in reasons.items() if r})
+    return chosen
 
 
 def integrate(
@@ -63,7 +66,7 @@ def integrate(
     lookup: RayLookup,
     backend: str = "reference",
 ) -> Float[Tensor, "channel ray"]:
-    """Integrate a volume along rays, in chunks that stay within the memory budget.
+    """Integrate a volume along rays.
 
     Args:
         volume: Attenuation at voxel centers.
@@ -75,33 +78,8 @@ def integrate(
         backend: A name that `resolve_backend` returned.
 
     Returns:
-        One number per channel and ray, in the volume's dtype, whatever the chunks.
+        One number per channel and ray, in the volume's dtype; a ray's bits depend on that ray only.
     """
-    function = _INTEGRATORS[backend]
-    n_rays = len(target)
-    chunk = settings.rays_per_chunk or max(
-        1, settings.memory_budget // reference.bytes_per_ray(volume.shape, settings)
-    )
-    starts = range(0, n_rays, chunk)
-    inner = replace(settings, progress=None)
-    # Storing what several chunks need for backward would undo them: it is computed again instead.
-    recompute = len(starts) > 1 and _needs_grad(volume, source, target, length, lookup)
-    parts = []
-    for start in starts:
-        rays = slice(start, start + chunk)
-        arguments = (volume, source[rays], target[rays], length[rays], inner, lookup)
-        if recompute:
-            part = checkpoint(function, *arguments, use_reentrant=False)
-        else:
-            part = function(*arguments)
-        parts.append(part.to(volume.dtype))
-        if settings.progress is not None:
-            settings.progress(min(start + chunk, n_rays), n_rays)
-    return torch.cat(parts, -1)
-
-
-def _needs_grad(
-    volume: Tensor, source: Tensor, target: Tensor, length: Tensor, lookup: RayLookup
-) -> bool:
-    tensors = (volume, source, target, length, lookup.weight_of_label)
-    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+    if backend == "cpu":
+        return cpu.fused(volume, source, target, length, settings, lookup)
+    return reference.integrate_in_chunks(volume, source, target, length, settings, lookup)

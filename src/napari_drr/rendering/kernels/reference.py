@@ -8,6 +8,7 @@ that the result is exact to the rounding of its last step.
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from napari_drr.rendering.kernels._settings import RayLookup, RaySettings
 from napari_drr.rendering.reduce import reduce_samples, sum_by_channel
@@ -56,6 +57,47 @@ def integrate(
         channel = lookup.channel_of_label[labels]
         return sum_by_channel(values * lengths, channel, lookup.n_channels)
     return reduce_samples(values, lengths, settings.reduction, volume.dtype)[None]
+
+
+def integrate_in_chunks(
+    volume: Float[Tensor, "z y x"],
+    source: Float[Tensor, "ray 3"],
+    target: Float[Tensor, "ray 3"],
+    length: Float[Tensor, " ray"],
+    settings: RaySettings,
+    lookup: RayLookup,
+) -> Float[Tensor, "channel ray"]:
+    """Integrate as `integrate` does, as many rays at once as the memory budget allows.
+
+    Returns:
+        As `integrate`, in the volume's dtype, the same bits whatever the chunks.
+    """
+    n_rays = len(target)
+    chunk = settings.rays_per_chunk or max(
+        1, settings.memory_budget // bytes_per_ray(volume.shape, settings)
+    )
+    starts = range(0, n_rays, chunk)
+    # Storing what several chunks need for backward would undo them: it is computed again instead.
+    recompute = len(starts) > 1 and _needs_grad(volume, source, target, length, lookup)
+    parts = []
+    for start in starts:
+        rays = slice(start, start + chunk)
+        arguments = (volume, source[rays], target[rays], length[rays], settings, lookup)
+        if recompute:
+            part = checkpoint(integrate, *arguments, use_reentrant=False)
+        else:
+            part = integrate(*arguments)
+        parts.append(part.to(volume.dtype))
+        if settings.progress is not None:
+            settings.progress(min(start + chunk, n_rays), n_rays)
+    return torch.cat(parts, -1)
+
+
+def _needs_grad(
+    volume: Tensor, source: Tensor, target: Tensor, length: Tensor, lookup: RayLookup
+) -> bool:
+    tensors = (volume, source, target, length, lookup.weight_of_label)
+    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
 
 
 def bytes_per_ray(volume_shape: torch.Size, settings: RaySettings) -> int:

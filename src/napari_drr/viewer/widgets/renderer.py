@@ -44,7 +44,7 @@ class RendererSection(RecipeContainer):
                 ),
                 "renderer.backend": ComboBox(
                     label="backend",
-                    choices=["auto", "reference"],
+                    choices=["auto", "cpu", "reference"],
                     tooltip="auto takes the fastest.",
                 ),
                 "attenuation.kind": ComboBox(
