@@ -139,9 +139,10 @@ class _Bar:
         self.report(0, 1)
 
     def say(self, path: Path) -> None:
-        """Print the name of a file that is written."""
+        """Print the name of a file that is written, at once also into a pipe."""
         if not self._quiet:
             self._bar.write(str(path), file=sys.stdout)
+            sys.stdout.flush()
 
 
 @contextmanager
