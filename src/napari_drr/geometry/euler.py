@@ -8,11 +8,11 @@ third axis coincide, whose first derivatives are NaN.
 import math
 from itertools import product
 
-import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from napari_drr.geometry._roma import roma
 from napari_drr.geometry.products import compose_matrices
 
 EULER_CONVENTIONS: tuple[str, ...] = tuple(

@@ -6,11 +6,11 @@ All functions take and return batches, in the input's dtype, and are differentia
 gradients everywhere. Results do not depend on what else is in the batch.
 """
 
-import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from napari_drr.geometry._roma import roma
 from napari_drr.geometry.eigenvector import lowest_eigenvector
 from napari_drr.geometry.so3 import axis_angle_to_matrix
 
