@@ -10,7 +10,7 @@ import torch
 import torchio as tio
 from shared_volumes import POSES, euler, make_volume
 
-from napari_drr import DRR, read
+from napari_drr import DRR, Detector, project, read
 from napari_drr.rendering.drr import RenderWarning
 
 OBLIQUE = POSES["oblique"]
@@ -354,3 +354,103 @@ def test_compiled_renders_report_and_stop_too(subject):
     with pytest.raises(KeyboardInterrupt):
         drr(pose_of("oblique"), progress=stop)
     assert torch.equal(drr(pose_of("oblique")), whole)
+
+
+def test_each_pose_of_a_batch_that_misses_is_told(subject):
+    drr = make(subject)
+    pose = euler([[0.0, 0, 0], [0.0, 0, 0]], [[0.0, 300, 0], [900.0, 300, 0]])
+    with pytest.warns(RenderWarning, match=r"poses 1 of the batch"):
+        image = drr(pose)
+    assert image[0].any()
+    assert not image[1].any()
+
+
+def test_an_empty_batch_gives_no_images(subject):
+    rotation, translation = torch.zeros(0, 3), torch.zeros(0, 3)
+    how = {"parameterization": "euler_angles", "convention": "ZXY"}
+    for backend in ("cpu", "reference"):
+        drr = make(subject, backend=backend)
+        assert drr(rotation, translation, **how).shape == (0, 1, 15, 13)
+        assert drr(rotation, translation, mask_to_channels=True, **how).shape == (0, 5, 15, 13)
+
+
+def test_what_is_said_of_a_structure_goes_before_its_group(subject):
+    drr, pose = make(subject), pose_of("oblique")
+    one = drr(pose, weights={"a": 3.0, "x": 0.0})
+    assert torch.equal(one, drr(pose, weights={"x": 0.0, "a": 3.0}))
+    assert torch.equal(one, drr(pose, weights={"a": 3.0, "b": 0.0}))
+
+
+def test_bad_weights(subject):
+    drr, pose = make(subject), pose_of("oblique")
+    with pytest.raises(ValueError, match="A label must be 0 or more, got -1"):
+        drr(pose, weights={-1: 0.0})
+    with pytest.raises(TypeError, match="`weights` must map structures to numbers, got list"):
+        drr(pose, weights=["a"])
+
+
+def test_inference_mode(subject):
+    pose = pose_of("oblique")
+    expected = make(subject)(pose, mask_to_channels=True)
+    with torch.inference_mode():
+        drr = make(subject)
+        assert torch.equal(drr(pose, mask_to_channels=True), expected)
+
+
+def test_the_isocenter_can_be_moved(subject):
+    pose = pose_of("oblique")
+    point = subject.isocenter + torch.tensor([5.0, -3.0, 2.0])
+    drr = make(subject)
+    drr.isocenter = point
+    assert torch.equal(drr(pose), make(subject, isocenter=point)(pose))
+
+
+@pytest.mark.parametrize("way", ["attribute", "item"])
+def test_a_replaced_density_is_rendered_however_it_was_replaced(subject, way):
+    pose = pose_of("oblique")
+    image = make(subject)(pose)
+    density = tio.ScalarImage(tensor=subject.density.data * 2, affine=subject.density.affine)
+    if way == "attribute":
+        subject.density = density
+    else:
+        subject["density"] = density
+    torch.testing.assert_close(make(subject)(pose), 2 * image)
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "message"),
+    [
+        ({"sdd": 0}, ValueError, "`sdd` must not be 0"),
+        ({"sdd": None}, TypeError, "`sdd` must be a number, got None"),
+        ({"height": 30.7}, TypeError, "`height` must be a whole number, got 30.7"),
+        ({"width": 0}, ValueError, "`width` must be at least 1, got 0"),
+        ({"delx": -1.0}, ValueError, "`delx` must be positive"),
+        ({"dely": float("nan")}, ValueError, "`dely` must be finite"),
+        ({"patch_size": -3}, ValueError, "`patch_size` must be at least 1, got -3"),
+        ({"subject": "ct.nii.gz"}, TypeError, "`subject` must come from `read`, got str"),
+    ],
+)
+def test_errors_have_the_names_that_were_passed(subject, how, error, message):
+    arguments = {"subject": subject, "sdd": 600.0, "height": 15, "delx": 6.0, **how}
+    with pytest.raises(error, match=message):
+        DRR(**arguments)
+
+
+def test_tables_that_are_too_short_are_refused():
+    density = torch.rand(3, 4, 5)
+    labels = torch.full((3, 4, 5), 4)
+    detector = Detector(100.0, (2, 2), (1.0, 1.0))
+    pose = euler((0, 0, 0), (0.0, 50.0, 0.0))
+    eye = torch.eye(4, dtype=torch.float64)
+
+    def render(**how):
+        return project(density, eye, pose, detector, **how)
+
+    with pytest.raises(ValueError, match="`weight_of_label` must have an entry for each label"):
+        render(labels=labels, weight_of_label=torch.ones(4))
+    with pytest.raises(ValueError, match="`n_channels` must exceed the largest channel, 4"):
+        render(labels=labels, channel_of_label=torch.arange(5), n_channels=4)
+    with pytest.raises(ValueError, match="`labels` must be 0 or more, got -4"):
+        render(labels=-labels, weight_of_label=torch.ones(5))
+    with pytest.raises(ValueError, match="`pixels` must lie in 0 to 3"):
+        render(pixels=torch.tensor([4]))

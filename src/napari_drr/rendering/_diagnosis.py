@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import torchio as tio
 
 NO_HIT = (
-    "No ray meets the volume between source and detector: the image is empty. Check the pose (mm, "
-    "radians; AP wants y > 0, PA y < 0) and the source-to-detector distance."
+    "No ray meets the volume between source and detector: the image is empty. Check the pose's "
+    "angles and translation (in mm; AP wants y > 0, PA y < 0) and the source-to-detector distance."
 )
 INSIDE = "The source lies inside the volume: move it farther from the isocenter."
 

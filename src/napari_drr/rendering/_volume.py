@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from napari_drr.geometry.pose import RigidTransform
@@ -46,10 +47,11 @@ class SubjectVolume(nn.Module):
         persistent: bool,
     ) -> None:
         super().__init__()
-        self.subject = subject
+        self.subject = _checked(subject)
         self._voxel_shift = voxel_shift
         self._table: StructureTable | None = None
         self._table_state: tuple[int, int] | None = None
+        self._bone_mask: Tensor | None = None
         self._register_volume(persistent)
         self._set_geometry(isocenter)
 
@@ -64,10 +66,19 @@ class SubjectVolume(nn.Module):
     def _set_geometry(self, isocenter: Point | None) -> None:
         """Keep where the volume lies, in float64 whatever the module's dtype."""
         shift = torch.as_tensor(self.subject.isocenter, dtype=torch.float64).cpu()
-        self.isocenter = shift if isocenter is None else _as_point(isocenter)
+        self._isocenter = shift if isocenter is None else _as_point(isocenter)
         affine = torch.as_tensor(_affine_of(self.subject), dtype=torch.float64).clone()
-        affine[:3, 3] += shift - self.isocenter
+        affine[:3, 3] += shift - self._isocenter
         self._affine = affine[None].to(self._geometry_device)
+
+    @property
+    def isocenter(self) -> Float[Tensor, "3"]:
+        """What poses turn about, in world mm; set it to move the C-arm's center."""
+        return self._isocenter
+
+    @isocenter.setter
+    def isocenter(self, point: Point) -> None:
+        self._set_geometry(point)
 
     def _apply(self, fn: Any, recurse: bool = True) -> "SubjectVolume":
         """Move density and mask; the geometry follows the device but stays float64."""
@@ -114,8 +125,10 @@ class SubjectVolume(nn.Module):
     def _structures(self) -> StructureTable:
         """What the labels hold; read again when the mask was moved, loaded or edited in place."""
         mask = self.mask
-        state = None if mask is None else (mask.data_ptr(), mask._version)
-        if self._table is None or self._table_state != state:
+        # Tensors made in inference mode count no versions: they are read every time.
+        countless = mask is not None and mask.is_inference()
+        state = None if mask is None or countless else (mask.data_ptr(), mask._version)
+        if self._table is None or countless or self._table_state != state:
             self._table, self._table_state = StructureTable(mask, self.structures), state
         return self._table
 
@@ -134,13 +147,39 @@ class SubjectVolume(nn.Module):
                 f"{self.subject.attenuation!r}: read it with attenuation='physical', or use "
                 "`bone_attenuation_multiplier`."
             )
-        bone = (self.subject.volume.data[0] > BONE_HU).to(self.device)
-        return torch.where(bone, self.density * bone_weight, self.density)
+        if not isinstance(bone_weight, Tensor) and bone_weight < 0:
+            raise ValueError(f"`bone_weight` must be 0 or more, got {bone_weight}.")
+        return torch.where(self._bone, self.density * bone_weight, self.density)
+
+    @property
+    def _bone(self) -> Tensor:
+        """Where bone is, on the volume's device; made once per device."""
+        if self._bone_mask is None or self._bone_mask.device != self.device:
+            hounsfield = self.subject.volume.data[0]
+            if hounsfield.shape != self.density.shape:
+                raise ValueError(
+                    "`bone_weight` needs HU on the density's grid: `subject.volume` is "
+                    f"{tuple(hounsfield.shape)}, the density {tuple(self.density.shape)}."
+                )
+            self._bone_mask = _kernel_order(hounsfield > BONE_HU).to(self.device)
+        return self._bone_mask
 
     def _shift(self, frame: Frame) -> Tensor:
         if frame not in get_args(Frame):
             raise ValueError(f"`frame` must be 'iso' or 'world', got {frame!r}.")
         return self.isocenter if frame == "world" else torch.zeros(3, dtype=torch.float64)
+
+
+def _checked(subject: "tio.Subject") -> "tio.Subject":
+    """Return the subject, or raise if it is not one that `read` makes."""
+    needed = ("volume", "density", "mask", "isocenter", "orientation")
+    missing = [name for name in needed if not hasattr(subject, name)]
+    if missing:
+        raise TypeError(
+            f"`subject` must come from `read`, got {type(subject).__name__} without "
+            f"{', '.join(missing)}."
+        )
+    return subject
 
 
 def _kernel_order(image: Tensor) -> Tensor:

@@ -10,8 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from napari_drr.geometry.camera import inverse_projection, perspective_projection
-from napari_drr.geometry.detector import Detector, Number
+from napari_drr.geometry.detector import Number
 from napari_drr.geometry.pose import RigidTransform, convert
+from napari_drr.rendering._arguments import make_detector, rays_of_patch
 from napari_drr.rendering._diagnosis import NO_HIT, faults
 from napari_drr.rendering._legacy import check_options
 from napari_drr.rendering._pixels import PixelSubset
@@ -111,11 +112,14 @@ class DRR(SubjectVolume):
     ) -> None:
         check_options(options)
         super().__init__(subject, isocenter, voxel_shift, persistent)
-        self.detector = Detector(
-            source_to_detector=sdd,
-            shape=(height, height if width is None else width),
-            pixel_spacing=(delx, delx if dely is None else dely),
-            principal_point=(x0, y0),
+        self.detector = make_detector(
+            sdd=sdd,
+            height=height,
+            width=height if width is None else width,
+            delx=delx,
+            dely=delx if dely is None else dely,
+            x0=x0,
+            y0=y0,
             mirror=reverse_x_axis,
             orientation=subject.orientation,
         )
@@ -126,7 +130,7 @@ class DRR(SubjectVolume):
             renderer=renderer,
             reduction=reducefn,
             memory_budget=memory_budget,
-            rays_per_chunk=None if patch_size is None else patch_size**2,
+            rays_per_chunk=rays_of_patch(patch_size),
         )
         self._pixels = PixelSubset(p_subsample, redraw, generator)
         self._pixels.draw(self.detector)
@@ -313,11 +317,14 @@ class DRR(SubjectVolume):
     ) -> None:
         """Change the detector in place; None keeps a value. Sparse pixels are drawn anew."""
         old = self.detector
-        self.detector = Detector(
-            source_to_detector=_either(sdd, old.sdd),
-            shape=(_either(height, old.height), _either(width, old.width)),
-            pixel_spacing=(_either(delx, old.delx), _either(dely, old.dely)),
-            principal_point=(_either(x0, old.x0), _either(y0, old.y0)),
+        self.detector = make_detector(
+            sdd=_either(sdd, old.sdd),
+            height=_either(height, old.height),
+            width=_either(width, old.width),
+            delx=_either(delx, old.delx),
+            dely=_either(dely, old.dely),
+            x0=_either(x0, old.x0),
+            y0=_either(y0, old.y0),
             mirror=_either(reverse_x_axis, old.mirror),
             orientation=old.orientation,
         )
@@ -413,10 +420,19 @@ class DRR(SubjectVolume):
         )
 
     def _warn_if_missed(self, image: Tensor, source: Tensor, target: Tensor) -> None:
-        if bool(image.detach().any()):
+        """Warn of poses whose rays all miss, which only empty images can have."""
+        if torch.compiler.is_compiling():
             return
-        if not any_ray_hits(self.affine_inverse, source, target, self.density.shape):
-            warnings.warn(NO_HIT, RenderWarning, stacklevel=4)
+        empty = (~image.detach().flatten(1).any(1)).nonzero()[:, 0].tolist()
+        shape = self.density.shape
+        missed = [
+            i
+            for i in empty
+            if not any_ray_hits(self.affine_inverse, source[i][None], target[i][None], shape)
+        ]
+        if missed:
+            which = f" (poses {', '.join(map(str, missed))} of the batch)" if len(image) > 1 else ""
+            warnings.warn(NO_HIT + which, RenderWarning, stacklevel=4)
 
 
 def _either(new: Any, old: Any) -> Any:

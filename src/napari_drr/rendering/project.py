@@ -6,6 +6,7 @@ from torch import Tensor
 
 from napari_drr.geometry.detector import Detector
 from napari_drr.geometry.pose import RigidTransform, transform_points
+from napari_drr.rendering._arguments import rays_of_patch
 from napari_drr.rendering.kernels import _ops, reference
 from napari_drr.rendering.kernels._settings import (
     DEFAULT_MEMORY_BUDGET,
@@ -88,9 +89,12 @@ def project(
         reduction=reduction,
         n_points=n_points,
         memory_budget=memory_budget,
-        rays_per_chunk=None if patch_size is None else patch_size**2,
+        rays_per_chunk=rays_of_patch(patch_size),
         progress=progress,
     )
+    _check_tables(labels, channel_of_label, weight_of_label, n_channels)
+    _check_pixels(pixels, detector)
+    density = density if density.is_floating_point() else density.float()
     source, target = detector.rays(_as_transform(iso_from_camera), calibration, pixels)
     rays = integrate_rays(
         density,
@@ -102,6 +106,36 @@ def project(
         backend=_ops.resolve_backend(backend, density, settings),
     )
     return rays if pixels is not None else rays.reshape(*rays.shape[:2], *detector.shape)
+
+
+def _check_tables(
+    labels: Tensor | None, channels: Tensor | None, weights: Tensor | None, n_channels: int
+) -> None:
+    """Raise where a kernel would look beyond the end of a table."""
+    if labels is None or not labels.numel():
+        return
+    low, high = int(labels.amin()), int(labels.amax())
+    if low < 0:
+        raise ValueError(f"`labels` must be 0 or more, got {low}.")
+    for name, table in (("channel_of_label", channels), ("weight_of_label", weights)):
+        if table is not None and (table.ndim != 1 or len(table) <= high):
+            raise ValueError(
+                f"`{name}` must have an entry for each label from 0 to {high}, got shape "
+                f"{tuple(table.shape)}."
+            )
+    if channels is not None and int(channels.max()) >= n_channels:
+        raise ValueError(
+            f"`n_channels` must exceed the largest channel, {int(channels.max())}, "
+            f"got {n_channels}."
+        )
+
+
+def _check_pixels(pixels: Tensor | None, detector: Detector) -> None:
+    if pixels is None or not pixels.numel():
+        return
+    low, high = int(pixels.min()), int(pixels.max())
+    if low < 0 or high >= detector.n_pixels:
+        raise ValueError(f"`pixels` must lie in 0 to {detector.n_pixels - 1}, got {low} to {high}.")
 
 
 def make_lookup(
@@ -154,6 +188,8 @@ def integrate_rays(
         )
     shape = target.shape[:2]
     flat_source, flat_target, length = voxel_rays(voxel_from_iso, source, target)
+    if not target.numel():
+        return density.new_zeros(shape[0], lookup.n_channels, shape[1])
     image = _ops.integrate(
         density.permute(2, 1, 0).contiguous(),  # kernels index [z, y, x], x fastest
         flat_source,

@@ -79,6 +79,7 @@ def make_subject(
     import torchio
 
     from napari_drr.geometry.pose import orientation_matrix
+    from napari_drr.volume.linked import LinkedSubject
 
     hounsfield, affine = checked_volume(volume), checked_affine(volume.affine)
     _, *shape = hounsfield.shape
@@ -90,7 +91,7 @@ def make_subject(
         affine = _motion(transform) @ affine
     isocenter = grid_center(affine, shape) if center_volume else np.zeros(3)
     affine[:3, 3] -= isocenter
-    subject = torchio.Subject(
+    subject = LinkedSubject(
         volume=torchio.ScalarImage(tensor=hounsfield, affine=affine),
         mask=None if found is None else torchio.LabelMap(tensor=found.data[None], affine=affine),
         density=torchio.ScalarImage(tensor=density, affine=affine),
@@ -129,6 +130,8 @@ def remap(
     """
     import torchio
 
+    from napari_drr.volume.linked import LinkedSubject
+
     settings: dict[str, Any] = {
         "attenuation": subject["attenuation"] if attenuation is None else attenuation,
         "bone_attenuation_multiplier": subject["bone_attenuation_multiplier"]
@@ -140,7 +143,7 @@ def remap(
     if subject["labels"] is not None:
         density = density * (subject["mask"].data != 0)
     image = torchio.ScalarImage(tensor=density, affine=subject["volume"].affine)
-    return torchio.Subject({**subject, **settings, "density": image})
+    return LinkedSubject({**subject, **settings, "density": image})
 
 
 def _labels(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal, get_args
 
 from jaxtyping import Float, Int
@@ -43,14 +44,14 @@ class RaySettings:
         if self.renderer not in get_args(RendererName):
             raise ValueError(f"`renderer` must be 'siddon' or 'trilinear', got {self.renderer!r}.")
         check_reduction(self.reduction)
+        if not isinstance(self.n_points, Integral):
+            raise TypeError(f"`n_points` must be a whole number, got {self.n_points!r}.")
         if self.n_points < 2:
             raise ValueError(f"`n_points` must be at least 2, got {self.n_points}.")
         if self.memory_budget <= 0:
             raise ValueError(
                 f"`memory_budget` must be a positive number of bytes, got {self.memory_budget}."
             )
-        if self.rays_per_chunk is not None and self.rays_per_chunk < 1:
-            raise ValueError(f"`patch_size` must be at least 1, got {self.rays_per_chunk}.")
 
 
 @dataclass(frozen=True)
