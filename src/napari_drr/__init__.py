@@ -5,7 +5,6 @@ loads neither torch, nor Qt, nor napari.
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,6 +42,8 @@ __all__ = sorted([*_HOME, "__version__"])
 def __getattr__(name: str) -> Any:
     """Load a public name from the module that defines it (PEP 562)."""
     if name == "__version__":
+        from importlib.metadata import version  # a tenth of a second, which few need
+
         return version("napari-drr")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
