@@ -87,6 +87,12 @@ def test_transform_moves_ct_and_labels_alike(images):
     np.testing.assert_allclose(centered.isocenter, center(moved.volume.affine), atol=1e-12)
 
 
+@pytest.mark.parametrize("transform", [np.eye(4), torch.eye(4)])
+def test_a_bare_matrix_for_a_transform_is_refused(images, transform):
+    with pytest.raises(TypeError, match=r"`transform` must be a RigidTransform, got .*eye\(4\)"):
+        make_subject(images[0], transform=transform)
+
+
 def test_a_batch_of_transforms_is_refused(images):
     with pytest.raises(ValueError, match="single transform, got a batch of 2"):
         make_subject(images[0], transform=RigidTransform(torch.eye(4).repeat(2, 1, 1)))

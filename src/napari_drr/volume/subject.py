@@ -192,6 +192,11 @@ def _chosen(table: pd.DataFrame, named: pd.DataFrame | None, labels: Selection) 
 
 def _motion(transform: "RigidTransform") -> Affine:
     """Return the transform's one 4x4 matrix as a float64 array."""
+    if not hasattr(transform, "matrix"):
+        raise TypeError(
+            f"`transform` must be a RigidTransform, got {type(transform).__name__}: make one of a "
+            "4x4 matrix, RigidTransform(torch.eye(4))."
+        )
     matrix = transform.matrix.detach().cpu().to(torch.float64).numpy()
     if len(matrix) != 1:
         raise ValueError(f"`transform` must be a single transform, got a batch of {len(matrix)}.")
