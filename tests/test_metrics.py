@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from shared_volumes import chest_folder, euler
 
 from napari_drr import RigidTransform, convert, metrics
 
@@ -25,18 +26,29 @@ IMAGE_MEASURES = {
 }
 
 
+def load(path):
+    with np.load(path) as file:
+        return {name.split("/", 1)[1]: torch.from_numpy(file[name]) for name in file}
+
+
 @pytest.fixture(scope="module")
 def phantom():
-    with np.load(PHANTOM) as file:
-        return {name.removeprefix("phantom/"): torch.from_numpy(file[name]) for name in file}
+    return load(PHANTOM)
+
+
+@pytest.fixture(scope="module", params=["phantom", pytest.param("chest", marks=pytest.mark.chest)])
+def golden(request, phantom):
+    if request.param == "phantom":
+        return phantom
+    path = chest_folder().parent / "golden" / "chest.npz"
+    if not path.is_file():
+        pytest.skip("no golden/chest.npz beside the folder that NAPARI_DRR_DATA names")
+    return load(path)
 
 
 @pytest.fixture
-def poses(phantom):
-    arguments = {"parameterization": "euler_angles", "convention": "ZXY"}
-    first = convert(phantom["rotation"][:1], phantom["translation"][:1], **arguments)
-    second = convert(phantom["rotation"][1:2], phantom["translation"][1:2], **arguments)
-    return first, second
+def poses(golden):
+    return [euler(golden["rotation"][i], golden["translation"][i]) for i in (0, 1)]
 
 
 def noise(*shape, seed=0, dtype=torch.float64):
@@ -47,24 +59,24 @@ class TestReferences:
     # 1e-3 and 1e-6 are the tolerances that the reference values were published with.
     @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-3), (torch.float64, 1e-6)])
     @pytest.mark.parametrize("name", REFERENCES)
-    def test_images(self, phantom, name, dtype, tolerance):
-        images = phantom["siddon"].to(dtype)
+    def test_images(self, golden, name, dtype, tolerance):
+        images = golden["siddon"].to(dtype)
 
         score = REFERENCES[name]()(images[:1], images[1:2])
 
         assert score.dtype == dtype
-        torch.testing.assert_close(score.double(), phantom[name], rtol=0, atol=tolerance)
+        torch.testing.assert_close(score.double(), golden[name], rtol=0, atol=tolerance)
 
-    def test_log_geodesic(self, phantom, poses):
+    def test_log_geodesic(self, golden, poses):
         distance = metrics.LogGeodesicSE3()(*poses)
 
-        torch.testing.assert_close(distance, phantom["geodesic_log"], rtol=1e-4, atol=0)
+        torch.testing.assert_close(distance, golden["geodesic_log"], rtol=1e-4, atol=0)
 
-    def test_double_geodesic(self, phantom, poses):
-        distances = metrics.DoubleGeodesicSE3(sdd=float(phantom["sdd"]))(*poses)
+    def test_double_geodesic(self, golden, poses):
+        distances = metrics.DoubleGeodesicSE3(sdd=float(golden["sdd"]))(*poses)
 
         torch.testing.assert_close(
-            torch.stack(distances), phantom["geodesic_double"], rtol=1e-4, atol=0
+            torch.stack(distances), golden["geodesic_double"], rtol=1e-4, atol=0
         )
 
     @pytest.mark.parametrize(
@@ -147,10 +159,66 @@ class TestImageMeasures:
         assert not list(IMAGE_MEASURES[name]().parameters())
 
     @pytest.mark.parametrize("name", IMAGE_MEASURES)
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.uint8, torch.int16])
+    def test_measures_narrow_types_as_float32(self, name, dtype):
+        measure = IMAGE_MEASURES[name]()
+        # Intensities 0 and 1 are the same number in all of these types.
+        x1, x2 = ((noise(2, 1, 20, 14, seed=seed) < 0.4).float() for seed in (0, 1))
+
+        score = measure(x1.to(dtype), x2.to(dtype))
+
+        assert torch.equal(score, measure(x1, x2))
+        assert score.isfinite().all()
+
+    @pytest.mark.parametrize("name", REFERENCES)
+    def test_half_precision_does_not_overflow(self, name):
+        # Variances of intensities up to 1000 are beyond float16's 65504.
+        x1, x2 = (1000 * noise(1, 1, 20, 14, seed=seed).half() for seed in (0, 1))
+        measure = REFERENCES[name]()
+
+        torch.testing.assert_close(measure(x1, x2), measure(x1.float(), x2.float()))
+
+    @pytest.mark.parametrize("name", IMAGE_MEASURES)
+    def test_takes_the_wider_of_two_types(self, name):
+        measure = IMAGE_MEASURES[name]()
+        x1, x2 = noise(1, 1, 20, 14).float(), noise(1, 1, 20, 14, seed=1)
+
+        score = measure(x1, x2)
+
+        assert torch.equal(score, measure(x1.double(), x2))
+        assert torch.equal(measure(x2, x1), measure(x2, x1.double()))
+        assert score.dtype == torch.float64
+
+    @pytest.mark.parametrize("name", IMAGE_MEASURES)
+    def test_an_empty_batch_has_no_scores(self, name):
+        # Without a word: warnings are errors here.
+        assert IMAGE_MEASURES[name]()(noise(0, 1, 20, 14), noise(0, 1, 20, 14)).shape == (0,)
+
+    @pytest.mark.parametrize("name", IMAGE_MEASURES)
     @pytest.mark.parametrize("shape", [(1, 1, 20, 15), (2, 1, 20, 14), (20, 14)])
     def test_rejects_other_shapes(self, name, shape):
         with pytest.raises(ValueError, match=r"`x1` and `x2` must be .* got \(1, 1, 20, 14\) and"):
             IMAGE_MEASURES[name]()(noise(1, 1, 20, 14), noise(*shape))
+
+    @pytest.mark.parametrize("name", IMAGE_MEASURES)
+    @pytest.mark.parametrize("shape", [(2, 0, 20, 14), (2, 1, 20, 0)])
+    def test_rejects_images_without_pixels(self, name, shape):
+        with pytest.raises(ValueError, match=r"`x1` and `x2` must be two batches"):
+            IMAGE_MEASURES[name]()(noise(*shape), noise(*shape))
+
+    @pytest.mark.parametrize("name", IMAGE_MEASURES)
+    @pytest.mark.parametrize(
+        ("convert_to", "message"),
+        [
+            (torch.Tensor.numpy, "`x1` and `x2` must be tensors, got Tensor and ndarray"),
+            (torch.Tensor.cdouble, "Images must be real, got torch.complex128"),
+        ],
+    )
+    def test_rejects_what_is_no_image(self, name, convert_to, message):
+        image = noise(1, 1, 20, 14)
+
+        with pytest.raises(TypeError, match=message):
+            IMAGE_MEASURES[name]()(image, convert_to(image))
 
 
 class TestNormalizedCrossCorrelation:
@@ -221,6 +289,13 @@ class TestSobel:
         # Sobel's columns weigh 1 + 2 + 1 rows.
         torch.testing.assert_close(along_x[1:-1], 4 * (expected[:-2] - expected[2:]))
 
+    def test_takes_integers(self):
+        image = torch.arange(9, dtype=torch.uint8).reshape(1, 1, 3, 3)
+
+        gradient = metrics.Sobel(0.0)(image)
+
+        assert gradient[0, :, 1, 1].tolist() == [-8.0, -24.0]
+
     def test_rejects_an_image_smaller_than_the_blur(self):
         image = noise(1, 1, 9, 20)
 
@@ -273,6 +348,9 @@ def rotated(angle, translation, dtype=torch.float64):
     rotation = torch.tensor([[angle, 0.0, 0.0]], dtype=dtype)
     position = torch.tensor([translation], dtype=dtype)
     return convert(rotation, position, parameterization="euler_angles", convention="ZXY")
+
+
+GEODESICS = [metrics.LogGeodesicSE3(), metrics.DoubleGeodesicSE3(1020.0)]
 
 
 class TestGeodesics:
@@ -328,3 +406,19 @@ class TestGeodesics:
 
         torch.testing.assert_close(rotation, torch.tensor([50.0, 100, 150], dtype=torch.float64))
         assert log.shape == (3,)
+
+    @pytest.mark.parametrize("measure", GEODESICS)
+    @pytest.mark.parametrize("name", ["pose_1", "pose_2"])
+    def test_rejects_what_is_no_pose(self, measure, name):
+        poses = dict.fromkeys(("pose_1", "pose_2"), rotated(0.1, [0.0, 850.0, 0.0]))
+        poses[name] = poses[name].matrix
+
+        with pytest.raises(TypeError, match=f"`{name}` must be a RigidTransform, got Tensor"):
+            measure(**poses)
+
+    @pytest.mark.parametrize("measure", GEODESICS)
+    def test_rejects_batches_of_other_lengths(self, measure):
+        poses = [rotated(0.1, [0.0, 850.0, 0.0]).matrix.expand(n, 4, 4) for n in (2, 3)]
+
+        with pytest.raises(ValueError, match=r"batches of one length.* got 2 and 3 poses"):
+            measure(*map(RigidTransform, poses))
