@@ -5,6 +5,7 @@ import napari
 from napari_drr import session
 
 viewer = napari.Viewer(title="napari DRR: the thorax phantom")
+viewer.window.resize(1280, 800)
 viewer.open_sample("napari-drr", "phantom")
 viewer.window.add_plugin_dock_widget("napari-drr", "DRR")
 
