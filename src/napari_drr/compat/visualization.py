@@ -11,6 +11,7 @@ __getattr__ = not_offered(
     __name__,
     {
         "animate": "Render the poses as a batch, and write the frames with imageio.",
+        "plot_img_and_mask": "Call `plot_drr` of the sum of the channels, then `plot_mask`.",
         "drr_to_mesh": _MESH,
         "labelmap_to_mesh": _MESH,
         "img_to_mesh": _MESH,
