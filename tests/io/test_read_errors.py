@@ -111,6 +111,45 @@ def test_one_value_everywhere(affine):
         read((np.full((9, 7, 6), 40), affine))
 
 
+def test_volumes_without_voxels(hounsfield, affine):
+    empty = np.zeros((0, 5, 6))
+    with pytest.raises(ValueError, match="`volume` must hold voxels, got an empty array of 0 x 5"):
+        read((empty, affine))
+    with pytest.raises(ValueError, match="`labelmap` must hold voxels, got an empty array of 0 x"):
+        read((hounsfield, affine), (empty, affine))
+
+
+def test_complex_tensors(affine):
+    with pytest.raises(ValueError, match="`volume` must hold real numbers, got "):
+        read((torch.zeros(4, 4, 4, dtype=torch.complex64), affine))
+
+
+@pytest.mark.parametrize("name", ["hu_offset", "energy_kev", "bone_attenuation_multiplier"])
+def test_numbers_that_are_none(hounsfield, affine, name):
+    with pytest.raises(TypeError, match=f"`{name}` must be a number, got 'much'"):
+        read((hounsfield, affine), **{name: "much"})
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("lables", "labels"),
+        ("label", "labels"),
+        ("hu_ofset", "hu_offset"),
+        ("transfrom", "transform"),
+        ("centre_volume", "center_volume"),
+    ],
+)
+def test_misspelled_arguments_are_no_attributes(hounsfield, affine, name, meant):
+    with pytest.raises(TypeError, match=f"no argument `{name}`: is it `{meant}`"):
+        read((hounsfield, affine), **{name: 1})
+
+
+def test_other_names_are_attributes(hounsfield, affine):
+    subject = read((hounsfield, affine), patient="somebody", energy=3)
+    assert (subject["patient"], subject["energy"]) == ("somebody", 3)
+
+
 @pytest.mark.parametrize("low", [0, -150])
 def test_values_that_are_not_hu(hounsfield, affine, low):
     stored = hounsfield - hounsfield.min() + low
@@ -135,6 +174,7 @@ def test_an_offset_that_does_not_help_warns_too(hounsfield, affine):
     [
         (lambda matrix: matrix[:3], r"4x4 affine, got shape \(3, 4\)"),
         (lambda matrix: matrix * np.nan, "finite affine"),
+        (lambda matrix: None, r"4x4 affine, got shape \(\)"),
         (lambda matrix: matrix[:, [0, 0, 2, 3]], "axes that lie in one plane"),
         (lambda matrix: matrix * [1, 1, 0, 1], "a spacing of 0.8 x 0.9 x 0 mm"),
         (lambda matrix: matrix[[0, 1, 2, 2]], r"last row \(0, 0, 0, 1\)"),
@@ -145,6 +185,14 @@ def test_affines_that_place_nothing(hounsfield, affine, change, message, name):
     good, bad = (hounsfield, affine), (hounsfield % 3, change(affine))
     with pytest.raises(ValueError, match=f"`{name}` must have .*{message}"):
         read(*((bad,) if name == "volume" else (good, bad)))
+
+
+@pytest.mark.parametrize("bad", ["abc", [[1.0, 2.0], [3.0]], {}])
+def test_affines_that_hold_no_numbers(hounsfield, affine, bad):
+    with pytest.raises(TypeError, match="`volume` must have a 4x4 affine of numbers, got "):
+        read((hounsfield, bad))
+    with pytest.raises(TypeError, match="`labelmap` must have a 4x4 affine of numbers, got "):
+        read((hounsfield, affine), (hounsfield % 3, bad))
 
 
 @pytest.mark.parametrize("size", [0.0, -2.5])
@@ -240,6 +288,23 @@ def test_a_csv_beside_the_labels_that_is_no_table(tmp_path, save, hounsfield, af
     (tmp_path / "structures.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(ValueError, match="columns id and structure"):
         read((hounsfield, affine), path)
+
+
+@pytest.mark.parametrize("structures", [{1: "heart"}, ["heart"], 5])
+def test_structures_that_are_no_table(hounsfield, affine, structures):
+    labels = (hounsfield > 0, affine)
+    with pytest.raises(TypeError, match="`structures` must be a DataFrame or the path of a CSV"):
+        read((hounsfield, affine), labels, structures=structures)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"id,structure\n1,a,b,c\n2,b\n1,2,3,4,5\n", b"id\n\xff\n"]
+)
+def test_a_structures_file_that_is_no_table(tmp_path, hounsfield, affine, content):
+    path = tmp_path / "names.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"`structures` must be a table .*names\.csv\" is none"):
+        read((hounsfield, affine), (hounsfield > 0, affine), structures=path)
 
 
 def test_read_image_and_read_labels_check_as_read_does(save, hounsfield):

@@ -147,7 +147,13 @@ def test_keywords_are_those_of_read():
     assert subject.name == "thorax"
 
 
-@pytest.mark.parametrize("spacing", [0.0, -1.0, 21.0, (1.0, 2.0), float("nan")])
+@pytest.mark.parametrize("spacing", [0.0, -1.0, 21.0, (1.0, 2.0), float("nan"), "a", 1j])
 def test_bad_spacings_are_refused(spacing):
     with pytest.raises(ValueError, match="`spacing` must be one or three numbers"):
         load_phantom(spacing=spacing)
+
+
+@pytest.mark.parametrize(("name", "meant"), [("spacng", "spacing"), ("fiducial", "fiducials")])
+def test_misspelled_arguments_are_no_attributes(name, meant):
+    with pytest.raises(TypeError, match=f"no argument `{name}`: is it `{meant}`"):
+        load_phantom(**{name: 16.0})

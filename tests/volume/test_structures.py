@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from napari_drr.volume.structures import (
     as_structures,
@@ -122,6 +123,11 @@ def test_missing_csv_is_told(tmp_path):
         ("rib_left_*", list(range(92, 104))),
         (["heart", 5, "heart", 51], [51, 5]),
         (np.array([7, 3]), [7, 3]),
+        (np.array(7), [7]),
+        (torch.tensor([51, 5]), [51, 5]),
+        (torch.tensor(51), [51]),
+        ([torch.tensor(51), "liver"], [51, 5]),
+        (pd.Series(["heart"]), [51]),
         ((), []),
         ("background", [0]),
         (0, [0]),
@@ -156,7 +162,7 @@ def test_unknown_structures_are_told_with_what_is_close(table, selection, messag
         select_structures(table, selection)
 
 
-@pytest.mark.parametrize("selection", [[1.0], [None], True])
+@pytest.mark.parametrize("selection", [[1.0], 1.0, [None], None, True, torch.tensor([51.0])])
 def test_selection_by_other_types_is_refused(table, selection):
     with pytest.raises(TypeError, match=r"by id \(int\) or name \(str\), got"):
         select_structures(table, selection)

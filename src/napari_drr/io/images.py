@@ -62,7 +62,7 @@ def _image(kind: "type[Image]", source: Any, name: str, series: str | None) -> "
             f"`{name}` must be a 3-D array (X, Y, Z), got shape {tuple(tensor.shape)}. Pass one "
             "grayscale volume of a series in time or color."
         )
-    return kind(tensor=tensor[None], affine=checked_affine(np.asarray(affine), name))
+    return kind(tensor=tensor[None], affine=checked_affine(affine, name))
 
 
 def _read(path: Path, name: str, series: str | None) -> Grid:

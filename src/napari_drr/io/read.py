@@ -1,6 +1,7 @@
 """Reading a CT and its labels: the door through which every volume comes in."""
 
 import warnings
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,14 @@ from torch import Tensor
 from napari_drr.io.images import label_map, scalar_image
 from napari_drr.io.labels import find_structures
 from napari_drr.volume.attenuation import CT_EFFECTIVE_KEV, AttenuationMap
-from napari_drr.volume.checks import checked_affine, checked_labels, checked_volume
+from napari_drr.volume.checks import (
+    checked_affine,
+    checked_grid,
+    checked_labels,
+    checked_number,
+    checked_volume,
+    refuse_misspelled,
+)
 from napari_drr.volume.structures import Selection, as_structures
 from napari_drr.volume.subject import Orientation, make_subject
 
@@ -72,6 +80,7 @@ def read(
 
     Raises:
         FileNotFoundError: if there is no such file, or no DICOM image in the folder.
+        TypeError: if an argument is of another kind, or a further attribute a misspelled argument.
         ValueError: if something is no CT, no label map, or does not fit; the message tells the way
             out.
         MemoryError: if a file would not fit into this machine's memory.
@@ -84,12 +93,13 @@ def read(
     >>> subject.isocenter
     tensor([3.0000, 4.0000, 7.5000], dtype=torch.float64)
     """
+    refuse_misspelled(kwargs, signature(read).parameters)
     if structures is not None:
         structures = as_structures(structures)
     elif (path := _path(labelmap)) is not None and path.is_file():
         structures = find_structures(path)
     return make_subject(
-        _shifted(scalar_image(volume, series), hu_offset),
+        _shifted(scalar_image(volume, series), checked_number(hu_offset, "hu_offset")),
         None if labelmap is None else label_map(labelmap),
         labels=labels,
         orientation=orientation,
@@ -151,8 +161,9 @@ def _shifted(image: "ScalarImage", hu_offset: float) -> "ScalarImage":
     """Return the CT with an offset added; warn if it still does not look like HU."""
     import torchio
 
+    checked_grid(image.data, "volume")
     if hu_offset:
-        data = image.data.to(torch.float32) + float(hu_offset)
+        data = image.data.to(torch.float32) + hu_offset
         image = torchio.ScalarImage(tensor=data, affine=image.affine)
     lowest, highest = float(image.data.amin()), float(image.data.amax())
     if lowest > _UNSHIFTED_ABOVE_HU and lowest != highest:

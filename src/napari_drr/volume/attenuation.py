@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from napari_drr.volume.checks import checked_number
+
 AttenuationMap = Literal["relative", "physical"]
 
 AIR_HU = -800.0
@@ -54,6 +56,7 @@ def density_map(
         Density: unitless in [0, 1], or in 1/mm.
 
     Raises:
+        TypeError: if multiplier or energy is no number.
         ValueError: if `attenuation` names no map, or the map refuses its arguments.
 
     >>> density_map(torch.tensor([-1000.0, 0.0]), "physical")
@@ -61,8 +64,10 @@ def density_map(
     """
     if attenuation not in get_args(AttenuationMap):
         raise ValueError(f'`attenuation` must be "relative" or "physical", got {attenuation!r}.')
+    multiplier = checked_number(bone_attenuation_multiplier, "bone_attenuation_multiplier")
+    energy_kev = checked_number(energy_kev, "energy_kev")
     if attenuation == "relative":
-        return relative_density(hu, bone_attenuation_multiplier)
+        return relative_density(hu, multiplier)
     return linear_attenuation(hu, energy_kev)
 
 

@@ -1,6 +1,8 @@
 """What a CT, its affine and its labels must be; told once, at the door."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,6 +14,9 @@ from napari_drr.volume.grid import Affine
 if TYPE_CHECKING:
     from torchio import Image
 
+# Likeness (difflib) above which two names are one, misspelled: `lables` has 0.83 of `labels`.
+_SAME_WORD = 0.8
+
 
 def checked_volume(image: "Image") -> Float32[Tensor, "1 x y z"]:
     """Return the CT's values as float32 (the very memory, where it is float32 already).
@@ -19,7 +24,7 @@ def checked_volume(image: "Image") -> Float32[Tensor, "1 x y z"]:
     Raises:
         ValueError: if the image is not one 3-D grayscale volume of finite, differing values.
     """
-    data = _checked_grid(image.data, "volume")
+    data = checked_grid(image.data, "volume")
     hounsfield = data.to(torch.float32)
     if data.is_floating_point():
         bad = hounsfield.numel() - int(np.isfinite(hounsfield.detach().cpu().numpy()).sum())
@@ -44,7 +49,7 @@ def checked_labels(image: "Image") -> Integer[Tensor, "x y z"]:
     Raises:
         ValueError: if the image is not one 3-D map of whole numbers of at least 0.
     """
-    data = _checked_grid(image.data, "labelmap")[0]
+    data = checked_grid(image.data, "labelmap")[0]
     if data.is_floating_point() and not bool(torch.equal(data, data.round())):
         odd = data[data != data.round()][0].item()
         raise ValueError(
@@ -64,9 +69,13 @@ def checked_affine(affine: np.ndarray, name: str = "volume") -> Affine:
     """Return a float64 copy of an affine (world mm from voxels).
 
     Raises:
+        TypeError: if it does not hold numbers.
         ValueError: if it is not 4x4, finite, with last row (0, 0, 0, 1), and invertible.
     """
-    matrix = np.array(affine, dtype=np.float64)
+    try:
+        matrix = np.asarray(affine, dtype=np.float64).copy()
+    except (TypeError, ValueError):
+        raise TypeError(f"`{name}` must have a 4x4 affine of numbers, got {affine!r}.") from None
     if matrix.shape != (4, 4):
         raise ValueError(f"`{name}` must have a 4x4 affine, got shape {matrix.shape}.")
     if not np.isfinite(matrix).all():
@@ -92,9 +101,53 @@ def checked_affine(affine: np.ndarray, name: str = "volume") -> Affine:
     return matrix
 
 
-def _checked_grid(data: Tensor, name: str) -> Tensor:
-    """Return the data if it is one channel of a 3-D grid, or raise."""
+def checked_number(value: Any, name: str) -> float:
+    """Return a number given as a number or its digits.
+
+    Raises:
+        TypeError: if it is none.
+
+    >>> checked_number("70", "energy_kev")
+    70.0
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"`{name}` must be a number, got {value!r}.") from None
+
+
+def refuse_misspelled(names: Iterable[str], known: Iterable[str]) -> None:
+    """Tell names of free attributes from those of arguments with a letter gone wrong.
+
+    Args:
+        names: What a caller passed as further attributes.
+        known: Names of the arguments.
+
+    Raises:
+        TypeError: if a name is none of the arguments, but close to one.
+
+    >>> refuse_misspelled(["patient"], ["labels", "orientation"])
+    """
+    known = list(known)
+    for name in set(names) - set(known):
+        for close in get_close_matches(name, known, n=1, cutoff=_SAME_WORD):
+            raise TypeError(
+                f"There is no argument `{name}`: is it `{close}`? An attribute of that name can be "
+                f'set later: subject["{name}"] = ...'
+            )
+
+
+def checked_grid(data: Tensor, name: str) -> Tensor:
+    """Return the data if it is one channel of a 3-D grid of real numbers.
+
+    Raises:
+        ValueError: if it is not.
+    """
     channels, *shape = data.shape
+    if not data.numel():
+        raise ValueError(
+            f"`{name}` must hold voxels, got an empty array of {' x '.join(map(str, shape))}."
+        )
     if channels != 1:
         raise ValueError(
             f"`{name}` must be one 3-D grayscale volume, got {channels} channels or time points of "

@@ -1,6 +1,7 @@
 """A labelled thorax made by formula: a CT for tests, demos and machines without a network."""
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 
 from napari_drr.volume.anatomy import Thorax
 from napari_drr.volume.attenuation import CT_EFFECTIVE_KEV, AttenuationMap
+from napari_drr.volume.checks import refuse_misspelled
 from napari_drr.volume.shapes import Canvas
 from napari_drr.volume.structures import Selection, totalsegmentator_structures
 from napari_drr.volume.subject import Orientation, make_subject
@@ -51,6 +53,7 @@ def load_phantom(
         The subject, with TotalSegmentator v2's ids and names.
 
     Raises:
+        TypeError: if a further argument is a misspelled one.
         ValueError: if a spacing is not in (0, 20] mm.
 
     >>> subject = load_phantom(spacing=8.0)
@@ -61,6 +64,7 @@ def load_phantom(
     """
     import torchio
 
+    refuse_misspelled(kwargs, _arguments())
     hounsfield, mask, affine = thorax(_spacing(spacing))
     return make_subject(
         torchio.ScalarImage(tensor=torch.from_numpy(hounsfield)[None], affine=affine),
@@ -97,10 +101,18 @@ def thorax(spacing: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray,
     return canvas.hounsfield, canvas.labels, affine
 
 
+def _arguments() -> set[str]:
+    """Return the names of `load_phantom`'s own arguments, and of those it passes on."""
+    return {name for door in (load_phantom, make_subject) for name in signature(door).parameters}
+
+
 def _spacing(spacing: float | Sequence[float]) -> tuple[float, float, float]:
     """Return three voxel sizes, checked."""
-    values = [float(mm) for mm in np.atleast_1d(np.asarray(spacing, dtype=np.float64))]
+    try:
+        values = np.atleast_1d(np.asarray(spacing, dtype=np.float64)).tolist()
+    except (TypeError, ValueError):
+        values = []
     values = values * 3 if len(values) == 1 else values
     if len(values) != 3 or not all(0.0 < mm <= 20.0 for mm in values):
-        raise ValueError(f"`spacing` must be one or three numbers of 0 to 20 mm, got {spacing}.")
+        raise ValueError(f"`spacing` must be one or three numbers of 0 to 20 mm, got {spacing!r}.")
     return values[0], values[1], values[2]

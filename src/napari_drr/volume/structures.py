@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from numbers import Integral
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pandas as pd
 
@@ -52,8 +52,9 @@ def as_structures(table: pd.DataFrame | str | Path) -> pd.DataFrame:
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        ValueError: if a column is missing, an id is not a whole number of at least 0, or an id or
-            a name appears twice.
+        TypeError: if it is neither a DataFrame nor a path.
+        ValueError: if the file is no table, a column is missing, an id is not a whole number of at
+            least 0, or an id or a name appears twice.
 
     >>> table = as_structures(pd.DataFrame({"id": [2, 1], "structure": ["stent", "heart"]}))
     >>> table["structure"].tolist(), table["group"].tolist()
@@ -119,7 +120,7 @@ def select_structures(structures: pd.DataFrame | None, selection: Selection) -> 
 
     Args:
         structures: the structure table.
-        selection: one, or a sequence, of: an id (Python's or NumPy's integer, or its digits); a
+        selection: one, or a sequence, array or tensor, of: an id (an integer, or its digits); a
             structure's name; a pattern of names such as `"rib_left_*"`; a group; `"bones"` for the
             groups skeleton, ribs and vertebrae; `"background"` or 0 for label 0. A name goes before
             a group of the same spelling.
@@ -135,13 +136,20 @@ def select_structures(structures: pd.DataFrame | None, selection: Selection) -> 
     [51, 5, 92, 101, 102, 103]
     """
     table = name_labels([]) if structures is None else structures
-    items = [selection] if isinstance(selection, (str, int, Integral)) else list(selection)
+    plain = _plain(selection)
+    items = list(plain) if isinstance(plain, Iterable) and not isinstance(plain, str) else [plain]
     ids = [label for item in items for label in _resolve(table, item)]
     return list(dict.fromkeys(ids))
 
 
+def _plain(value: Any) -> Any:
+    """Return the Python values of an array, a tensor or a NumPy number; others as they are."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
 def _resolve(table: pd.DataFrame, item: object) -> list[int]:
     """Return the ids that one item of a selection stands for."""
+    item = _plain(item)
     if isinstance(item, str):
         found = _named(table, item)
         if found or not item.isdecimal():
@@ -149,7 +157,7 @@ def _resolve(table: pd.DataFrame, item: object) -> list[int]:
         item = int(item)
     if isinstance(item, bool) or not isinstance(item, Integral):
         raise TypeError(
-            f"`structures` are selected by id (int) or name (str), got {type(item).__name__}."
+            f"A structure is selected by id (int) or name (str), got {type(item).__name__}."
         )
     if item != 0 and int(item) not in set(table["id"]):
         return _unknown(table, item)
@@ -191,10 +199,21 @@ def _load(table: pd.DataFrame | str | Path) -> pd.DataFrame:
     """Read a CSV file, unless it is a table already."""
     if isinstance(table, pd.DataFrame):
         return table
+    if not isinstance(table, str | Path):
+        raise TypeError(
+            "`structures` must be a DataFrame or the path of a CSV file, got "
+            f'{type(table).__name__}. Make a table: DataFrame({{"id": [51], "structure": '
+            '["heart"]}).'
+        )
     path = Path(table).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'`structures` must name a CSV file, but "{path}" is none.')
-    return pd.read_csv(path, skipinitialspace=True)
+    try:
+        return pd.read_csv(path, skipinitialspace=True)
+    except ValueError as error:  # pandas' and Unicode's errors are ValueErrors
+        raise ValueError(
+            f'`structures` must be a table with commas in UTF-8, but "{path}" is none ({error}).'
+        ) from None
 
 
 def _checked_ids(ids: "pd.Series[int]") -> "pd.Series[int]":
