@@ -114,7 +114,7 @@ def make_siddon(mode: str, weighed: bool) -> Loop:
     Returns:
         `loop(volume, labels, weights, channels, shape, low, high, source, target, length, out,
         start, stop)`: volume and labels flat, `shape` (x, y, z), `low` and `high` the corners of
-        the box outside which all is zero, rays `[ray, 3]` in voxels, `out[channel, ray]`.
+        the box outside which all is zero, rays `[ray, 3]` in voxels, `out[ray, channel]`.
     """
     collect = _make_collect(mode, weighed)
     in_mm = mode != "mip"
@@ -136,7 +136,7 @@ def make_siddon(mode: str, weighed: bool) -> Loop:
         stop,
     ):
         stride = (1, shape[0], shape[0] * shape[1])
-        total = np.zeros(out.shape[0])
+        total = np.zeros(out.shape[1])
         for ray in range(start, stop):
             total[:] = 0.0
             first, last = _interval(source, target, ray, low, high)
@@ -192,7 +192,7 @@ def make_siddon(mode: str, weighed: bool) -> Loop:
                         (leave - two) * scale,
                     )
                     enter, here_u, here_v = leave, there_u, there_v
-            out[:, ray] = total
+            out[ray] = total
 
     loop: Loop = siddon
     return loop
@@ -219,7 +219,7 @@ def make_trilinear(mode: str, weighed: bool) -> Loop:
     ):
         nx, ny, nz = shape[0], shape[1], shape[2]
         low, high = (-1.0, -1.0, -1.0), (float(nx), float(ny), float(nz))
-        total = np.zeros(out.shape[0])
+        total = np.zeros(out.shape[1])
         for ray in range(start, stop):
             total[:] = 0.0
             first, last = _interval(source, target, ray, low, high)
@@ -248,7 +248,7 @@ def make_trilinear(mode: str, weighed: bool) -> Loop:
                     else:
                         total[0] = max(total[0], value)
                 total *= step
-            out[:, ray] = total
+            out[ray] = total
 
     loop: Loop = trilinear
     return loop

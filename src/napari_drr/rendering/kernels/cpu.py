@@ -40,14 +40,14 @@ def integrate(
     """Integrate a volume along rays; see `reference.integrate` for arguments and result."""
     loop, before = _loop(volume, settings, lookup)
     n_rays = len(target)
-    out = np.empty((lookup.n_channels, n_rays), dtype=np.float32)
+    out = np.empty((n_rays, lookup.n_channels), dtype=np.float32)
     rays = tuple(_array(t) for t in (source, target, length))
 
     def tile(start: int, stop: int) -> None:
         loop(*before, *rays, out, start, stop)
 
     run_tiles(tile, n_rays, settings.progress)
-    return torch.from_numpy(out)
+    return torch.from_numpy(out).T
 
 
 def _loop(volume: Tensor, settings: RaySettings, lookup: RayLookup) -> tuple[Any, tuple[Any, ...]]:
