@@ -55,7 +55,9 @@ def test_the_series_is_recorded_and_found_again(
     # With another series beside it, the folder alone is no CT any more, the recipe's is.
     write_series(folder, "1.2.2", 80)
     assert main(["render", str(folder), *SMALL, "-o", str(second)]) == 2
-    assert "1.2.2" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "choose one by its UID with --series: " in err
+    assert "1.2.2" in err
     assert main(["render", str(folder), "--from", str(first), "-o", str(second)]) == 0
     assert capsys.readouterr().err == ""
     np.testing.assert_array_equal(load_radiograph(first)[0], load_radiograph(second)[0])

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from napari_drr.cli import main
+from napari_drr.cli._memory import shortage_told
 from napari_drr.io.export import save_radiograph, save_recipe
-from napari_drr.recipe import Display, Pose, Recipe
+from napari_drr.recipe import DetectorSettings, Display, Pose, Recipe
 
 PHANTOM = ["phantom", "--spacing", "16", "--height", "8", "--delx", "40"]
 
@@ -35,7 +36,18 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
         ([], "the following arguments are required: COMMAND"),
         (["paint"], "invalid choice: 'paint'"),
         (["render"], "the following arguments are required: -o/--output (see `napari-drr render"),
-        (["render", "phantom", "-o", "a.tif", "--pose", "1"], "--pose: expected 6 arguments"),
+        (
+            ["render", "phantom", "-o", "a.tif", "--pose", "1"],
+            "--pose: expected 6 numbers separated by",
+        ),
+        (
+            ["render", "phantom", "-o", "a.tif", "--pose", "30,0,0,0,850,0"],
+            "argument --pose: expected 6 numbers separated by spaces (see",
+        ),
+        (
+            ["render", "phantom", "-o", "a.tif", "--contrast", "0,3"],
+            "argument --contrast: expected 2 numbers separated by spaces (see",
+        ),
         (["render", "phantom", "-o", "a.tif", "--sdd", "far"], "invalid float value: 'far'"),
         (["render", "phantom", "-o", "a.tif", "--rendere", "siddon"], "unrecognized arguments"),
         (
@@ -45,7 +57,9 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
         (["info"], "Which CT? Name a file, a DICOM folder, `phantom` or `example`."),
         (["info", "absent.nii.gz"], "absent.nii.gz"),
         (["info", "phantom", "--labels", "a.nii.gz"], "--labels goes with a CT in a file"),
-        (["info", "phantom", "--spacing", "0"], "`spacing` must be one or three numbers"),
+        (["info", "phantom", "--spacing", "0"], "--spacing must be one or three numbers"),
+        (["info", "phantom", "--hu-offset", "-1024"], "--hu-offset goes with a CT in a file"),
+        (["info", "example", "--spacing", "3"], "--spacing is the phantom's"),
     ],
 )
 def test_arguments_that_are_not_understood(
@@ -63,7 +77,7 @@ def test_arguments_that_are_not_understood(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--view", "oblique"], "`view` must be one of AP, PA, LAO"),
+        (["--view", "oblique"], "--view must be one of AP, PA, LAO"),
         (["--view", "LAO"], 'The view LAO needs an angle, as in "LAO 30"'),
         (["--view", "AP 30"], "The view AP has no angle, got 30"),
         (["--view", "LAO 30 RAO 20"], "A view of two angles is LAO or RAO, then CRA or CAU"),
@@ -77,14 +91,21 @@ def test_arguments_that_are_not_understood(
         (["--pose", "0", "0", "0", "0", "nan", "0"], "`y` must be a finite number, got nan"),
         (["--poses", "absent.csv"], 'There is no file "absent.csv"'),
         (["--from", "absent.png"], 'There is no file "absent.png"'),
-        (["--from", "absent.jpg"], "must end in .png, .tif"),
-        (["--height", "0"], "`height` must be at least 1, got 0"),
-        (["--delx", "-1"], "`pixel_spacing_x` must be greater than 0, got -1.0"),
-        (["--sdd", "0"], "`source_to_detector` must be other than 0"),
-        (["--renderer", "trilinear", "--n-points", "1"], "`n_points` must be at least 2, got 1"),
-        (["--energy", "10"], "`energy_kev` must be 30 to 150 keV, got 10"),
-        (["--bone-weight", "-1"], "`bone_weight` must be at least 0"),
-        (["--contrast", "2", "1"], "`contrast_limits` must be ascending, got (2.0, 1.0)"),
+        (["--from", "poses.csv"], ".nii, .npz, .json; got"),
+        (["--height", "0"], "--height must be at least 1, got 0"),
+        (["--delx", "-1"], "--delx must be greater than 0, got -1.0"),
+        (["--sdd", "0"], "--sdd must be other than 0"),
+        (["--renderer", "trilinear", "--n-points", "1"], "--n-points must be at least 2, got 1"),
+        (["--energy", "10"], "--energy must be 30 to 150 keV, got 10"),
+        (["--bone-weight", "-1"], "--bone-weight must be at least 0"),
+        (["--contrast", "2", "1"], "--contrast must be ascending, got (2.0, 1.0)"),
+        (["--n-points", "60"], "--n-points needs --renderer trilinear"),
+        (["--bone-attenuation-multiplier", "3"], "multiplier needs --attenuation relative"),
+        (
+            ["--attenuation", "relative", "--bone-weight", "0"],
+            "--bone-weight needs --attenuation physical",
+        ),
+        (["--attenuation", "relative", "--energy", "60"], "--energy needs --attenuation physical"),
         (["--memory-budget", "lots"], "--memory-budget must be a size such as 500M or 2G"),
         (["--memory-budget", "0"], "--memory-budget must be a size such as 500M or 2G"),
         (["--device", "toaster"], "--device must be like cpu, cuda, cuda:1 or mps"),
@@ -94,6 +115,15 @@ def test_arguments_that_are_not_understood(
         (["--channels", "--structures", "hart"], "Close to it: heart"),
         (["--weights", "heart"], '--weights must be like ribs=0.2,heart=2, got "heart"'),
         (["--weights", "heart=much"], '--weights must be like ribs=0.2,heart=2, got "heart=much"'),
+        (["--weights", "ribs=-1"], '--weights must be finite and at least 0, got "ribs=-1"'),
+        (["--weights", "ribs=nan"], '--weights must be finite and at least 0, got "ribs=nan"'),
+        (["--structures", "ribs", "--weights", "ribs=0"], "leave nothing to render"),
+        (
+            ["--channels", "--structures", "heart", "--weights", "heart=0"],
+            "leave nothing to render",
+        ),
+        (["--channels", "--weights", "*=0"], "leave nothing to render"),
+        (["--weights", "*=0,background=0"], "leave nothing to render"),
         (["--reduction", "max", "--channels"], "sum"),
         (["--backend", "cuda"], "cuda"),
     ],
@@ -160,6 +190,9 @@ def test_structures_need_labels(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert "give --labels FILE" in line
     assert "label" in refused(capsys, "render", ct, "--channels", *out)
     assert "--spacing is the phantom's" in refused(capsys, "render", ct, "--spacing", "4", *out)
+    line = refused(capsys, "render", ct, "--structures-file", "names.csv", *out)
+    assert "--structures-file names the labels of --labels" in line
+    assert "--series goes with a DICOM folder" in refused(capsys, "info", ct, "--series", "1.2")
 
 
 def test_two_structures_never_go_to_one_file(
@@ -230,6 +263,25 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
         assert "napari-drr" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("height", ["3000000", "10000000000", "1" + 20 * "0"])
+def test_too_little_memory_is_told_with_a_way_out(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, height: str
+) -> None:
+    # At least 10^13 pixels: no machine has the memory, and none is tried.
+    line = refused(capsys, "render", *PHANTOM, "--height", height, "-o", tmp_path / "a.tif")
+    assert f"memory of cpu does not suffice for {height} x {height} pixels" in line
+    assert "--height" in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_faults_of_ours_are_no_lack_of_memory() -> None:
+    with (
+        pytest.raises(RuntimeError, match="must match the size"),
+        shortage_told(DetectorSettings(), torch.device("cpu")),
+    ):
+        torch.zeros(2) + torch.zeros(3)
+
+
 def in_a_process(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
@@ -256,7 +308,7 @@ def test_the_command_is_a_process_with_a_status(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == "napari-drr: `source_to_detector` must be other than 0, got 0.0.\n"
+    assert done.stderr == "napari-drr: --sdd must be other than 0, got 0.0.\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
@@ -284,6 +336,41 @@ def test_ctrl_c_ends_with_130_and_no_file(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert err == "napari-drr: interrupted\n"
     assert all(path.name.startswith("drr_") for path in folder.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
+@pytest.mark.parametrize("instead", ["pass", "raise ImportError('half an import')"])
+@pytest.mark.parametrize(
+    "module", ["napari_drr.cli._render", "torchio", "napari_drr.rendering.drr"]
+)
+def test_ctrl_c_is_not_lost_in_an_import(tmp_path: Path, module: str, instead: str) -> None:
+    code = f"""
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                {instead}
+sys.meta_path.insert(0, Interrupted())
+from napari_drr.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+    done = in_a_process(code, "render", *PHANTOM, "-o", str(tmp_path / "a.tif"))
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "napari-drr: interrupted\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_pythons_own_handler_of_ctrl_c_comes_back() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert main(["info", "absent.nii.gz"]) == 2
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_an_image_without_a_range_is_still_a_picture(tmp_path: Path) -> None:

@@ -84,6 +84,8 @@ def test_a_ct_that_is_not_in_hu_gets_a_warning(
     values[0, 2:6, 2:6, 1:4] = 1064.0
     torchio.ScalarImage(tensor=values, affine=AFFINE).save(tmp_path / "ct.nii.gz")
     assert main(["info", str(tmp_path / "ct.nii.gz")]) == 0
-    assert capsys.readouterr().err.startswith("napari-drr: warning: `volume` does not look like HU")
+    err = capsys.readouterr().err
+    assert err.startswith("napari-drr: warning: CT does not look like HU: ")
+    assert err.endswith("pass --hu-offset -1024.\n")
     told = lines(capsys, tmp_path / "ct.nii.gz", "--hu-offset", "-1024")
     assert told["values"] == "-1000 to 40 HU"

@@ -109,8 +109,8 @@ def test_all_settings_reach_the_recipe(run: Run, tmp_path: Path) -> None:
         *("--sdd", "1000", "--height", "12", "--width", "10", "--delx", "30", "--dely", "31"),
         *("--x0", "11", "--y0", "-6.5", "--no-mirror", "--renderer", "trilinear"),
         *("--reduction", "max", "--n-points", "60", "--backend", "reference"),
-        *("--attenuation", "relative", "--energy", "60", "--bone-weight", "0.5"),
-        *("--bone-attenuation-multiplier", "2", "--display", "transmission", "--invert"),
+        *("--attenuation", "physical", "--energy", "60", "--bone-weight", "0.5"),
+        *("--display", "transmission", "--invert"),
         *("--gamma", "2", "--contrast", "0.5", "3", "--memory-budget", "1M", "-o", str(path)),
     )
     recipe = load_recipe(path)
@@ -121,11 +121,23 @@ def test_all_settings_reach_the_recipe(run: Run, tmp_path: Path) -> None:
         orientation="PA",
         detector=DetectorSettings(1000.0, 12, 10, 30.0, 31.0, 11.0, -6.5, mirror=False),
         renderer=RendererSettings("trilinear", "max", 60, "reference"),
-        attenuation=Attenuation("relative", 60.0, 0.5, 2.0),
+        attenuation=Attenuation("physical", 60.0, 0.5),
         display=Display("transmission", True, 2.0, (0.5, 3.0)),
     )
     image = load_radiograph(path)[0]
     np.testing.assert_array_equal(image, rendered(recipe, load_phantom(spacing=16.0)))
+
+
+def test_the_relative_map_has_its_own_setting(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "drr.tif"
+    relative = ["--attenuation", "relative", "--bone-attenuation-multiplier", "2"]
+    run("render", *PHANTOM, *relative, "-o", path)
+    image, recipe, _ = load_radiograph(path)
+    assert recipe.attenuation == Attenuation("relative", bone_attenuation_multiplier=2.0)
+    np.testing.assert_array_equal(image, rendered(recipe, load_phantom(spacing=12.0)))
+    # A recipe's settings count for what goes with them.
+    run("render", "--from", path, "--bone-attenuation-multiplier", "3", "-o", path)
+    assert load_recipe(path).attenuation.bone_attenuation_multiplier == 3.0
 
 
 def test_arguments_change_the_recipe_of_a_file(
@@ -247,6 +259,32 @@ def test_rays_that_all_miss_get_a_warning(run: Run, tmp_path: Path) -> None:
     pose = ["--pose", "0", "0", "0", "5000", "850", "0"]
     _, err = run("render", *PHANTOM, *pose, "-o", tmp_path / "a.tif")
     assert err.startswith("napari-drr: warning: No ray meets the volume")
+    assert err.count("\n") == 1
+
+
+def test_a_source_in_the_ct_gets_a_warning(run: Run, tmp_path: Path) -> None:
+    pose = ["--pose", "0", "0", "0", "0", "0", "0"]
+    _, err = run("render", *PHANTOM, *pose, "--quiet", "-o", tmp_path / "a.tif")
+    assert err.startswith("napari-drr: warning: The source lies inside the volume")
+    assert err.count("\n") == 1
+
+
+def test_a_body_behind_the_detector_gets_a_warning(run: Run, tmp_path: Path) -> None:
+    _, err = run("render", *PHANTOM, "--sdd", "850", "--channels", "-o", tmp_path / "a.tif")
+    assert "% of the body lies behind the detector" in err
+    assert err.count("\n") == 1
+
+
+def test_of_several_poses_the_faulty_one_is_named(run: Run, tmp_path: Path) -> None:
+    table = tmp_path / "poses.csv"
+    table.write_text(
+        "alpha_deg,beta_deg,gamma_deg,x,y,z,orientation\n"
+        "0,0,0,0,850,0,AP\n0,0,0,0,850,0,PA\n0,0,0,0,0,0,AP\n"
+    )
+    _, err = run("render", *PHANTOM, "--poses", table, "-o", tmp_path / "{index}.tif")
+    first, second = err.splitlines()
+    assert first.startswith("napari-drr: warning: Image 1: No ray meets the volume")
+    assert second.startswith("napari-drr: warning: Image 2: The source lies inside the volume")
 
 
 @pytest.mark.parametrize(

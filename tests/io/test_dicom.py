@@ -69,7 +69,7 @@ def test_several_series_are_listed_and_one_can_be_chosen(tmp_path, hounsfield, a
     with pytest.raises(ValueError, match="holds 2 series") as error:
         read(tmp_path)
     message = str(error.value)
-    assert 'read(folder, series="...")' in message
+    assert "choose one by its UID with `series`:" in message
     assert '1.2.10: CT "Scout", 3 images' in message
     assert '1.2.20: CT "Chest 2.5 B30f", 6 images' in message
     same(read_image(tmp_path, series="1.2.20"), hounsfield, affine)

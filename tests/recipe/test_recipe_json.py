@@ -81,6 +81,7 @@ recipes = st.builds(
             color=st.none() | st.tuples(numbers, numbers, numbers),
         ),
         max_size=3,
+        unique_by=lambda structure: structure.id,
     ).map(tuple),
     display=st.builds(
         Display,
@@ -112,6 +113,16 @@ def test_json_is_ascii_and_standard(recipe: Recipe) -> None:
 def test_repr_evaluates_to_an_equal_recipe(recipe: Recipe) -> None:
     parts = [Attenuation, CTReference, DetectorSettings, Display, Pose, RendererSettings, Structure]
     assert eval(repr(recipe), {part.__name__: part for part in [*parts, Recipe]}) == recipe
+
+
+def test_a_structure_is_listed_once() -> None:
+    listed = (Structure(51, "heart"), Structure(5, "liver"), Structure(51, "heart", weight=2.0))
+    with pytest.raises(ValueError, match="`structures` must list each id once, got 51 more than"):
+        Recipe(structures=listed)
+    data = json.loads(Recipe(structures=listed[:2]).to_json())
+    data["structures"] += data["structures"]
+    with pytest.raises(ValueError, match="`structures` must list each id once, got 51 more than"):
+        Recipe.from_json(json.dumps(data))
 
 
 def test_keys_left_out_take_their_defaults() -> None:

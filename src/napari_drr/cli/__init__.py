@@ -5,10 +5,13 @@ Nothing heavy is imported before the arguments are understood, so that `--help` 
 
 import sys
 import warnings
+from argparse import Namespace
 from collections.abc import Sequence
 from typing import TextIO
 
 from napari_drr.cli._arguments import UsageError, parser
+from napari_drr.cli._interrupts import Interrupts
+from napari_drr.cli._words import in_flags
 
 __all__ = ["main"]
 
@@ -27,23 +30,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0, 2 after an error, or 130 after Ctrl-C.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
-    try:
-        options = parser().parse_args(_shielded(arguments))
-    except UsageError as error:
-        return _fail(error)
+    with Interrupts() as interrupts:
+        try:
+            options = parser().parse_args(_shielded(arguments))
+            options.interrupts = interrupts
+            return _run(options)
+        except UsageError as error:
+            return _fail(error)
+        except KeyboardInterrupt:
+            sys.stderr.write("napari-drr: interrupted\n")
+            return _INTERRUPTED
+
+
+def _run(options: Namespace) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = _show_warning
             options.run(options)
-    except KeyboardInterrupt:
-        sys.stderr.write("napari-drr: interrupted\n")
-        return _INTERRUPTED
-    except _EXPECTED as error:
-        if options.debug:
+    except Exception as error:
+        options.interrupts.check()  # an import may have made an error of it
+        if options.debug or not isinstance(error, _EXPECTED):
             raise
         return _fail(error)
+    options.interrupts.check()
     return 0
 
 
@@ -76,4 +87,4 @@ def _show_warning(
 
 
 def _one_line(message: object) -> str:
-    return " ".join(str(message).split()) or type(message).__name__
+    return " ".join(in_flags(str(message)).split()) or type(message).__name__

@@ -1,6 +1,7 @@
 """The arguments of the commands."""
 
 import argparse
+import re
 from importlib.metadata import version
 from typing import NoReturn
 
@@ -8,6 +9,9 @@ _CONVENTIONS = (
     *("XYX", "XYZ", "XZX", "XZY", "YXY", "YXZ"),
     *("YZX", "YZY", "ZXY", "ZXZ", "ZYX", "ZYZ"),
 )
+
+# All arguments that take a number of words take numbers.
+_COUNT = re.compile(r"expected (\d) arguments")
 
 _EXAMPLES = """\
 examples:
@@ -27,6 +31,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser that raises errors instead of printing its usage and leaving."""
 
     def error(self, message: str) -> NoReturn:
+        message = _COUNT.sub(r"expected \1 numbers separated by spaces", message)
         raise UsageError(f"{message} (see `{self.prog} --help`)")
 
 
@@ -150,6 +155,11 @@ def _add_pose(command: argparse.ArgumentParser) -> None:
         help="a row per image: alpha_deg, beta_deg, gamma_deg, x, y, z and, optionally, "
         "orientation and convention",
     )
+    _add_pose_frame(group)
+
+
+def _add_pose_frame(group: "argparse._ArgumentGroup") -> None:
+    """Add what a pose is relative to."""
     group.add_argument(
         "--distance", type=float, metavar="MM", help="of a view: source to isocenter (default 850)"
     )

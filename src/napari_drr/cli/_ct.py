@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PHANTOM, EXAMPLE = "phantom", "example"
 PHANTOM_SPACING_MM = 2.0
+_SPACING = "--spacing is the phantom's: other CTs keep their own."
 
 
 def with_ct(options: Namespace, recipe: Recipe) -> Namespace:
@@ -51,8 +52,7 @@ def read_subject(options: Namespace, recipe: Recipe) -> "Subject":
     }
     if options.ct in (PHANTOM, EXAMPLE):
         return _built_in(options, settings)
-    if options.spacing is not None:
-        raise ValueError("--spacing is the phantom's: other CTs keep their own.")
+    _check_file_options(options)
     from napari_drr.io.read import read
 
     return read(
@@ -65,12 +65,26 @@ def read_subject(options: Namespace, recipe: Recipe) -> "Subject":
     )
 
 
+def _check_file_options(options: Namespace) -> None:
+    """Raise if an argument would change nothing about a CT in a file."""
+    if options.spacing is not None:
+        raise ValueError(_SPACING)
+    if options.structures_file is not None and options.labels is None:
+        raise ValueError("--structures-file names the labels of --labels: give it too.")
+    if options.series is not None and Path(options.ct).is_file():
+        raise ValueError(f'--series goes with a DICOM folder, and "{options.ct}" is a file.')
+
+
 def _built_in(options: Namespace, settings: dict[str, Any]) -> "Subject":
     for name in ("labels", "structures_file", "series"):
         if getattr(options, name) is not None:
             raise ValueError(
                 f"--{name.replace('_', '-')} goes with a CT in a file: `{options.ct}` has its own."
             )
+    if options.hu_offset:
+        raise ValueError(f"--hu-offset goes with a CT in a file: `{options.ct}` is in HU.")
+    if options.ct == EXAMPLE and options.spacing is not None:
+        raise ValueError(_SPACING)
     if options.ct == PHANTOM:
         from napari_drr.volume.phantom import load_phantom
 

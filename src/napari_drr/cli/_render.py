@@ -1,6 +1,7 @@
 """`napari-drr render`."""
 
 import sys
+import warnings
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from napari_drr.cli._ct import read_subject, reference, with_ct
+from napari_drr.cli._memory import shortage_told
 from napari_drr.cli._outputs import Outputs
 from napari_drr.cli._settings import changed, names, poses, showing, size_in_bytes, with_structures
 from napari_drr.io.export import load_radiograph, load_recipe, save_radiograph
 from napari_drr.recipe import Recipe
+from napari_drr.recipe._rendering import aimed
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -27,6 +30,7 @@ def render(options: Namespace) -> None:
     """Render what the arguments say.
 
     Raises:
+        MemoryError: If there is not enough memory.
         OSError: If a file can't be read or written.
         ValueError: If the arguments, a file or the settings in it can't be used.
     """
@@ -39,17 +43,39 @@ def render(options: Namespace) -> None:
     outputs = Outputs(options.output, len(aims), channels[0])
     device, settings = _device(options.device), _renderer_settings(options)
     subject = read_subject(options, recipe)
-    table = subject["structures"]
-    recipe = with_structures(recipe, options, table)
-    drr = recipe.drr(subject, **settings).to(device)
-    recipe = replace(recipe, ct=reference(options, found, subject))
-    recipes = [replace(recipe, orientation=aim, pose=pose) for aim, pose in aims]
+    recipe = with_structures(recipe, options, subject["structures"])
+    with shortage_told(recipe.detector, device):
+        drr = recipe.drr(subject, **settings).to(device)
+        recipe = replace(recipe, ct=reference(options, found, subject))
+        recipes = [replace(recipe, orientation=aim, pose=pose) for aim, pose in aims]
+        _write(recipes, subject, drr, channels, outputs, options)
+
+
+def _write(
+    recipes: list[Recipe],
+    subject: "Subject",
+    drr: "DRR",
+    channels: tuple[bool, list[str] | None],
+    outputs: Outputs,
+    options: Namespace,
+) -> None:
+    """Render and save images, telling how far it is."""
     with torch.inference_mode(), _progress_bar(options, len(recipes)) as bar:
         for index, each in enumerate(recipes):
+            _warn_of_faults(each, drr, f"Image {index}: " if len(recipes) > 1 else "")
             image = _image(each, subject, drr, channels, bar.report)
-            for path in _save(image, each, table, outputs, index, options.bits):
+            options.interrupts.check()
+            for path in _save(image, each, subject["structures"], outputs, index, options.bits):
                 bar.say(path)
             bar.next()
+
+
+def _warn_of_faults(recipe: Recipe, drr: "DRR", which: str) -> None:
+    """Warn of where the C-arm stands, before it takes its time."""
+    from napari_drr.rendering.drr import RenderWarning
+
+    for fault in aimed(recipe, drr).diagnose(recipe.pose.rigid_transform()):
+        warnings.warn(which + fault, RenderWarning, stacklevel=2)
 
 
 def _channels(options: Namespace) -> tuple[bool, list[str] | None]:
@@ -73,10 +99,14 @@ def _image(
     report: Callable[[int, int], None],
 ) -> tuple[torch.Tensor, list[str] | None]:
     """Return an image, or channels with their names."""
+    from napari_drr.rendering.drr import RenderWarning
+
     as_channels, structures = channels
-    if not as_channels:
-        return recipe.render(subject, drr, report)[0, 0], None
-    image, found = recipe.channels(subject, structures, drr, report)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RenderWarning)  # `_warn_of_faults` has told
+        if not as_channels:
+            return recipe.render(subject, drr, report)[0, 0], None
+        image, found = recipe.channels(subject, structures, drr, report)
     return image[0], found
 
 

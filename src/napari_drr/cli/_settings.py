@@ -1,5 +1,6 @@
 """From arguments to recipes."""
 
+import math
 import re
 from argparse import Namespace
 from collections.abc import Iterable
@@ -26,17 +27,10 @@ def changed(recipe: Recipe, options: Namespace) -> Recipe:
 
     Returns:
         The recipe to render with.
+
+    Raises:
+        ValueError: If a value is out of range, or would change nothing.
     """
-    detector = _given(
-        source_to_detector=options.sdd,
-        height=options.height,
-        width=options.height if options.width is None else options.width,
-        pixel_spacing_x=options.delx,
-        pixel_spacing_y=options.delx if options.dely is None else options.dely,
-        x0=options.x0,
-        y0=options.y0,
-        mirror=options.mirror,
-    )
     renderer = _given(
         renderer=options.renderer,
         reduction=options.reduction,
@@ -55,14 +49,44 @@ def changed(recipe: Recipe, options: Namespace) -> Recipe:
         gamma=options.gamma,
         contrast_limits=options.contrast,
     )
-    return replace(
+    new = replace(
         recipe,
-        detector=replace(recipe.detector, **detector),
+        detector=replace(recipe.detector, **_detector(options)),
         renderer=replace(recipe.renderer, **renderer),
         attenuation=replace(recipe.attenuation, **attenuation),
         display=replace(recipe.display, **display),
         isocenter=recipe.isocenter if options.isocenter is None else options.isocenter,
     )
+    _check_used(new, options)
+    return new
+
+
+def _detector(options: Namespace) -> dict[str, Any]:
+    """Return what the arguments say about the detector."""
+    return _given(
+        source_to_detector=options.sdd,
+        height=options.height,
+        width=options.height if options.width is None else options.width,
+        pixel_spacing_x=options.delx,
+        pixel_spacing_y=options.delx if options.dely is None else options.dely,
+        x0=options.x0,
+        y0=options.y0,
+        mirror=options.mirror,
+    )
+
+
+def _check_used(recipe: Recipe, options: Namespace) -> None:
+    """Raise if an argument would change nothing."""
+    is_physical = recipe.attenuation.kind == "physical"
+    for name, needed, is_used in (
+        ("n_points", "--renderer trilinear", recipe.renderer.renderer == "trilinear"),
+        ("energy", "--attenuation physical", is_physical),
+        ("bone_weight", "--attenuation physical", is_physical),
+        ("bone_attenuation_multiplier", "--attenuation relative", not is_physical),
+    ):
+        if getattr(options, name) is not None and not is_used:
+            flag = name.replace("_", "-")
+            raise ValueError(f"--{flag} needs {needed}: otherwise it would change nothing.")
 
 
 def poses(recipe: Recipe, options: Namespace) -> list[tuple[Orientation, Pose]]:
@@ -159,7 +183,7 @@ def with_structures(recipe: Recipe, options: Namespace, table: "DataFrame | None
         The recipe, with the structures listed where something was said about them.
 
     Raises:
-        ValueError: If there are no labels, or a structure is unknown.
+        ValueError: If there are no labels, a structure is unknown, or nothing is left to render.
     """
     shown = None if options.channels or options.structures is None else names(options.structures)
     if shown is None and options.weights is None:
@@ -171,7 +195,24 @@ def with_structures(recipe: Recipe, options: Namespace, table: "DataFrame | None
         for key in select(table, [name]):
             structures[key] = replace(structures[key], weight=weight)
     recipe = replace(recipe, structures=tuple(structures.values()))
-    return recipe if shown is None else showing(recipe, table, shown)
+    if shown is not None:
+        recipe = showing(recipe, table, shown)
+    _check_left(recipe, options, table)
+    return recipe
+
+
+def _check_left(recipe: Recipe, options: Namespace, table: "DataFrame") -> None:
+    """Raise if all that is asked for weighs nothing."""
+    if options.structures is not None:
+        asked = select(table, names(options.structures))
+    else:
+        asked = [*table["id"], *([] if options.channels else [0])]
+    weights = recipe.weights()
+    if all(weights.get(label) == 0.0 for label in asked):
+        raise ValueError(
+            "--structures and --weights leave nothing to render: all that is asked for has the "
+            "weight 0."
+        )
 
 
 def showing(recipe: Recipe, table: "DataFrame", chosen: list[str]) -> Recipe:
@@ -231,11 +272,14 @@ def _weights(text: str | None) -> Iterable[tuple[str, float]]:
         if part.strip():
             name, _, number = part.rpartition("=")
             try:
-                yield name.strip(), float(number)
+                weight = float(number)
             except ValueError:
                 raise ValueError(
                     f'--weights must be like ribs=0.2,heart=2, got "{part.strip()}".'
                 ) from None
+            if not 0.0 <= weight < math.inf:
+                raise ValueError(f'--weights must be finite and at least 0, got "{part.strip()}".')
+            yield name.strip(), weight
 
 
 def size_in_bytes(text: str) -> int:

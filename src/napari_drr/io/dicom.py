@@ -170,8 +170,8 @@ def _chosen(folder: Path, found: list[Series], uid: str | None, name: str) -> Se
             raise ValueError(f'`series` must be one of those in "{folder}", got {uid!r}:{listed}')
     if len(found) > 1:
         raise ValueError(
-            f'`{name}`: "{folder}" holds {len(found)} series; choose one by its UID, '
-            f'read(folder, series="..."):{listed}'
+            f'`{name}`: "{folder}" holds {len(found)} series; choose one by its UID with '
+            f"`series`:{listed}"
         )
     if found[0].modality != "CT":
         raise ValueError(

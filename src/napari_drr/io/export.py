@@ -144,16 +144,19 @@ def _recipe_text(path: Path) -> str | None:
     if path.is_dir():
         raise IsADirectoryError(f'"{path}" is a folder, not a radiograph or recipe.')
     if path.suffix.lower() != RECIPE_SUFFIX:
-        return _format(path).read_recipe(path)
+        return _format(path, RECIPE_SUFFIX).read_recipe(path)
     with readable(path):
         return path.read_text(encoding="utf-8")
 
 
-def _format(path: Path) -> Format:
+def _format(path: Path, *others: str) -> Format:
+    """Return a radiograph's format by its ending; `others` are named as possible too."""
     for suffix, form in FORMATS.items():
         if path.name.lower().endswith(suffix):
             return form
-    raise ValueError(f'A radiograph\'s file must end in {", ".join(SUFFIXES)}; got "{path}".')
+    kind = "radiograph or recipe" if others else "radiograph"
+    endings = ", ".join((*SUFFIXES, *others))
+    raise ValueError(f'The file of a {kind} must end in {endings}; got "{path}".')
 
 
 def _image(image: Any, recipe: Recipe) -> Image:

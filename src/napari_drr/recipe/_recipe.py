@@ -68,9 +68,10 @@ class Recipe(Values):
     version: int = field(default=VERSION, metadata={"required": True})
 
     def __post_init__(self) -> None:
-        """Convert and check every field, and the version."""
+        """Convert and check every field, the version, and that each structure is listed once."""
         super().__post_init__()
         _check_version(self.version)
+        _check_ids(self.structures)
 
     def to_json(self) -> str:
         """Return the recipe as JSON text; numbers keep every bit.
@@ -189,6 +190,14 @@ class Recipe(Values):
         drr = aimed(self, drr or self.drr(subject))
         pose = self.pose.rigid_transform()
         return drr.channels(pose, structures=structures, **call_options(self), progress=progress)
+
+
+def _check_ids(structures: tuple[Structure, ...]) -> None:
+    seen: set[int] = set()
+    for each in structures:
+        if each.id in seen:
+            raise ValueError(f"`structures` must list each id once, got {each.id} more than once.")
+        seen.add(each.id)
 
 
 def _check_version(version: object) -> None:
