@@ -9,15 +9,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from napari_drr.geometry.camera import inverse_projection, perspective_projection
 from napari_drr.geometry.detector import Number
-from napari_drr.geometry.pose import RigidTransform, convert
+from napari_drr.geometry.pose import RigidTransform
 from napari_drr.rendering._arguments import make_detector, rays_of_patch
-from napari_drr.rendering._diagnosis import NO_HIT, faults
+from napari_drr.rendering._diagnosis import NO_HIT
 from napari_drr.rendering._legacy import check_options
 from napari_drr.rendering._pixels import PixelSubset
+from napari_drr.rendering._posed import PosedVolume
 from napari_drr.rendering._structures import ChannelTable, Weights
-from napari_drr.rendering._volume import Frame, Point, SubjectVolume
+from napari_drr.rendering._volume import Point
 from napari_drr.rendering.kernels import _ops
 from napari_drr.rendering.kernels._settings import (
     DEFAULT_MEMORY_BUDGET,
@@ -37,7 +37,7 @@ class RenderWarning(UserWarning):
     """What was rendered is hardly what was wanted, such as rays that all miss the volume."""
 
 
-class DRR(SubjectVolume):
+class DRR(PosedVolume):
     """Render digitally reconstructed radiographs of a subject.
 
     Args:
@@ -253,56 +253,6 @@ class DRR(SubjectVolume):
         lookup = self._lookup(channels, None)
         return self._integrate(density, source, target, lookup, n_points)
 
-    def diagnose(self, *pose: RigidTransform | Tensor, **how: Any) -> list[str]:
-        """Say what is wrong with a pose: rays that all miss, body behind the detector.
-
-        Args:
-            *pose: As in `forward`.
-            **how: `parameterization`, `convention` and `degrees`, as in `forward`.
-
-        Returns:
-            One sentence per fault; empty if there is none.
-        """
-        return faults(
-            self.detector,
-            self._pose(pose, **how).to(self._affine.device),
-            self.affine,
-            self.density.shape,
-            self._body,
-        )
-
-    def perspective_projection(
-        self, pose: RigidTransform, points: Float[Tensor, "batch point 3"], frame: Frame = "iso"
-    ) -> Float[Tensor, "batch point 2"]:
-        """Project points onto the detector.
-
-        Args:
-            pose: Camera to iso.
-            points: Points in mm.
-            frame: `"iso"`, or `"world"` for the CT's own scanner coordinates.
-
-        Returns:
-            Pixel points (x = column, y = row), pixel centers at +0.5; NaN behind the source.
-        """
-        shift = self._shift(frame).to(points)
-        return perspective_projection(self.detector, pose, points - shift)
-
-    def inverse_projection(
-        self, pose: RigidTransform, pixels: Float[Tensor, "batch point 2"], frame: Frame = "iso"
-    ) -> Float[Tensor, "batch point 3"]:
-        """Return where pixel points lie on the detector plane, the way back of a projection.
-
-        Args:
-            pose: Camera to iso.
-            pixels: Pixel points (x = column, y = row), pixel centers at +0.5.
-            frame: As in `perspective_projection`.
-
-        Returns:
-            Points in mm.
-        """
-        points = inverse_projection(self.detector, pose, pixels)
-        return points + self._shift(frame).to(points)
-
     def set_intrinsics_(
         self,
         sdd: Number | None = None,
@@ -343,24 +293,6 @@ class DRR(SubjectVolume):
             delx=old.delx * old.width / width,
             dely=old.dely * old.height / height,
         )
-
-    def _pose(
-        self,
-        pose: tuple[RigidTransform | Tensor, ...],
-        parameterization: str | None = None,
-        convention: str | None = None,
-        degrees: bool = False,
-    ) -> RigidTransform:
-        if parameterization is not None:
-            return convert(
-                *pose, parameterization=parameterization, convention=convention, degrees=degrees
-            )
-        if len(pose) != 1 or not isinstance(pose[0], RigidTransform):
-            raise TypeError(
-                "A pose must be one RigidTransform, or rotation and translation together with "
-                f"`parameterization`; got {', '.join(type(p).__name__ for p in pose) or 'nothing'}."
-            )
-        return pose[0]
 
     def _render(
         self,
