@@ -204,6 +204,14 @@ def test_the_layer_looks_as_its_display_says(viewer, mode, invert):
     # 1/255: the steps of an 8-bit screen; a colormap is a table.
     np.testing.assert_allclose(shown[..., 0].reshape(30, 20), display.gray(image), atol=1 / 255)
     assert displayed(layer, display) == display
+
+
+def test_transmissions_with_other_limits_are_told_apart(viewer):
+    image = np.linspace(0, 6, 600, dtype=np.float32).reshape(30, 20)
+    for high in (3.0, 4.0, 5.0):  # one name, three colormaps
+        display = Display("transmission", contrast_limits=(0.25, high))
+        layer = add_or_update_radiograph(viewer, image, replace(RECIPE, display=display))
+        assert displayed(layer, display) == display
     layer.colormap = "viridis"
     assert displayed(layer, display) is None
 

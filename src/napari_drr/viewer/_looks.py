@@ -74,7 +74,8 @@ def displayed(layer: Image, display: Display) -> Display | None:
     names = {"gray": False, "gray_r": True}
     if layer.colormap.name in names:
         return Display("line_integral", names[layer.colormap.name], float(layer.gamma), limits)
-    if layer.colormap.name in (TRANSMISSION, TRANSMISSION_INVERTED):
+    # napari numbers colormaps of one name: "transmission [1]" has other limits.
+    if layer.colormap.name.split(" ")[0] in (TRANSMISSION, TRANSMISSION_INVERTED):
         return replace(display, contrast_limits=limits)
     return None
 
