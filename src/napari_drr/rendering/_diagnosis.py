@@ -39,7 +39,7 @@ def body_points(subject: "tio.Subject") -> Float[Tensor, "point 3"]:
 def faults(
     detector: Detector,
     pose: RigidTransform,
-    iso_from_voxel: RigidTransform,
+    voxel_from_iso: RigidTransform,
     shape: torch.Size,
     body: Float[Tensor, "point 3"],
 ) -> list[str]:
@@ -48,14 +48,13 @@ def faults(
     Args:
         detector: The detector.
         pose: Camera to iso.
-        iso_from_voxel: From voxel indices to iso mm.
+        voxel_from_iso: From iso mm to voxel indices, as they are rendered.
         shape: Of the volume (x, y, z).
         body: Voxel indices of points throughout the body.
 
     Returns:
         One sentence per fault.
     """
-    voxel_from_iso = RigidTransform(torch.linalg.inv(iso_from_voxel.matrix))
     source, target = detector.rays(pose)
     found = []
     start = voxel_from_iso(source)
@@ -64,6 +63,7 @@ def faults(
         found.append(INSIDE)
     if not any_ray_hits(voxel_from_iso, source, target, shape):
         return [*found, NO_HIT]
+    iso_from_voxel = RigidTransform(torch.linalg.inv(voxel_from_iso.matrix))
     hidden = _share_behind_detector(detector, pose, iso_from_voxel, body)
     if hidden > UNSAID_SHARE:
         found.append(

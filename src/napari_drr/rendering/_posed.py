@@ -30,7 +30,7 @@ class PosedVolume(SubjectVolume):
         return faults(
             self.detector,
             self._pose(pose, **how).to(self._affine.device),
-            self.affine,
+            self._voxel_from_iso(),
             self.density.shape,
             self._body,
         )

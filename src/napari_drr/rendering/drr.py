@@ -356,11 +356,11 @@ class DRR(PosedVolume):
         if torch.compiler.is_compiling():
             return
         empty = (~image.detach().flatten(1).any(1)).nonzero()[:, 0].tolist()
-        shape = self.density.shape
+        voxel_from_iso, shape = self._voxel_from_iso(), self.density.shape
         missed = [
             i
             for i in empty
-            if not any_ray_hits(self.affine_inverse, source[i][None], target[i][None], shape)
+            if not any_ray_hits(voxel_from_iso, source[i][None], target[i][None], shape)
         ]
         if missed:
             which = f" (poses {', '.join(map(str, missed))} of the batch)" if len(image) > 1 else ""
