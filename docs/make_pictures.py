@@ -22,7 +22,7 @@ from napari_drr import session
 DOCS = Path(__file__).parent
 TUTORIAL = DOCS / "tutorials" / "how_to_use.md"
 WIDTH, HEIGHT = 1280, 800
-CORONAL, SAGITTAL = (1, 0, 2), (2, 0, 1)
+CORONAL = (1, 0, 2)
 PAINTED_MS = 500
 
 
@@ -51,6 +51,7 @@ def make_windows() -> None:
     s = session(viewer)
     viewer.dims.order = CORONAL
     s.view("PA")
+    s.render()  # reads the CT and compiles, so that the pictures tell what a render takes
     s.masks = {"labels"}
     s.render()
     s.output("DRR structures").opacity = 0.35
