@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container, FloatSpinBox
 from magicgui.widgets.bases import ValueWidget, Widget
+from psygnal import SignalInstance
 
 if TYPE_CHECKING:
     from napari_drr.viewer._session import Session
@@ -31,7 +32,7 @@ class RecipeContainer(Container):
         self.rows = dict(rows)
         for path, widget in self.rows.items():
             widget.changed.connect(_setter(session, path))
-        session.events.recipe.connect(self._on_recipe)
+        follow(self, (session.events.recipe, self._on_recipe))
         self._show({path.split(".")[0] for path in rows})
 
     def _on_recipe(self, changed: set[str]) -> None:
@@ -55,6 +56,25 @@ def _setter(session: Session, path: str) -> Callable[[Any], None]:
         getattr(session, section).update(**{field: value})
 
     return set_value
+
+
+def follow(section: Container[Any], *pairs: tuple[SignalInstance, Callable[..., None]]) -> None:
+    """Connect a session's signals to a section, for as long as its Qt widget lives.
+
+    A window that is closed in mid-render deletes its widgets, and the session goes on telling.
+
+    Args:
+        section: The section.
+        *pairs: Signals, and the section's methods that they call.
+    """
+    for signal, slot in pairs:
+        signal.connect(slot)
+
+    def let_go(*_: object) -> None:
+        for signal, slot in pairs:
+            signal.disconnect(slot, missing_ok=True)
+
+    section.native.destroyed.connect(let_go)
 
 
 def row(*widgets: Widget, label: str = "") -> Container[Any]:

@@ -42,6 +42,9 @@ class DRRWidget(QWidget):
         self.output = OutputSection(self.session)
         self._lay_out()
         self.session.warm_up()
+        # A closed window takes its widgets with it, without a word to them.
+        drawn = self.session
+        self.destroyed.connect(lambda *_: drawn.close())
         # The program would wait at its end for a render that nobody will see.
         QApplication.instance().aboutToQuit.connect(self._on_quit)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox, Container, Label
 
 from napari_drr.viewer import layers
+from napari_drr.viewer.widgets._binding import follow
 
 if TYPE_CHECKING:
     from napari_drr.viewer._session import Session
@@ -46,7 +47,7 @@ class InputSection(Container):
         self.ct_choice.changed.connect(self._choose_ct)
         self.labels_choice.changed.connect(self._choose_labels)
         self.frame_choice.changed.connect(self._choose_frame)
-        session.events.inputs.connect(self._show)
+        follow(self, (session.events.inputs, self._show))
         self._show()
 
     def reset_choices(self, *_: Any) -> None:

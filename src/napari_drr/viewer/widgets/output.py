@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from magicgui.widgets import CheckBox, Container, Label, ProgressBar, PushButton
 from qtpy.QtWidgets import QSizePolicy
 
-from napari_drr.viewer.widgets._binding import row
+from napari_drr.viewer.widgets._binding import follow, row
 
 if TYPE_CHECKING:
     from napari_drr.viewer._outputs import Masks
@@ -66,13 +66,16 @@ class OutputSection(Container):
         self.mask_images.changed.connect(self._choose_masks)
         self.render_button.changed.connect(self._render)
         self.stop_button.changed.connect(self._cancel)
-        events.masks.connect(self._show_masks)
-        events.inputs.connect(self._show_inputs)
-        events.started.connect(self._on_started)
-        events.progress.connect(self._on_progress)
-        events.rendered.connect(self._on_rendered)
-        events.failed.connect(self._on_failed)
-        events.message.connect(self._on_message)
+        follow(
+            self,
+            (events.masks, self._show_masks),
+            (events.inputs, self._show_inputs),
+            (events.started, self._on_started),
+            (events.progress, self._on_progress),
+            (events.rendered, self._on_rendered),
+            (events.failed, self._on_failed),
+            (events.message, self._on_message),
+        )
 
     def _choose_masks(self) -> None:
         boxes: dict[Masks, CheckBox] = {"labels": self.mask_labels, "images": self.mask_images}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox, SpinBox
 
-from napari_drr.viewer.widgets._binding import RecipeContainer, number
+from napari_drr.viewer.widgets._binding import RecipeContainer, follow, number
 
 if TYPE_CHECKING:
     from napari_drr.viewer._session import Session
@@ -57,7 +57,7 @@ class RendererSection(RecipeContainer):
                 "attenuation.bone_attenuation_multiplier": self.multiplier,
             },
         )
-        session.events.recipe.connect(self._enable)
+        follow(self, (session.events.recipe, self._enable))
         self._enable()
 
     def _enable(self, *_: object) -> None:

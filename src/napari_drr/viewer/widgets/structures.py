@@ -8,7 +8,7 @@ from magicgui.widgets import Container, PushButton
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QTreeWidget, QTreeWidgetItem
 
-from napari_drr.viewer.widgets._binding import row
+from napari_drr.viewer.widgets._binding import follow, row
 
 if TYPE_CHECKING:
     from napari_drr.recipe import Structure
@@ -41,7 +41,7 @@ class StructureSection(Container):
         self.show_all.changed.connect(self._show_all)
         self.show_none.changed.connect(self._show_none)
         self.tree.itemChanged.connect(self._on_item)
-        session.events.recipe.connect(self._on_recipe)
+        follow(self, (session.events.recipe, self._on_recipe))
         self._build()
 
     def _on_recipe(self, changed: set[str]) -> None:
