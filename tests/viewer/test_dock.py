@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_drr import load_phantom, session
 from napari_drr.viewer import layers
+from napari_drr.viewer._render import Cancelled
 from napari_drr.viewer.widgets.dock import DRRWidget
 from napari_drr.viewer.widgets.structures import NAME, WEIGHT
 
@@ -180,6 +181,76 @@ def test_stop_gives_up_the_render(open_dock, qtbot):
     widget.session.detector.update(height=20, width=24)
     wait_for_render(qtbot, widget)
     assert viewer.layers["DRR"].data.shape == (20, 24)
+
+
+def test_a_window_closed_in_mid_render_leaves_nothing(make_napari_viewer, phantom, qtbot):
+    viewer = make_napari_viewer()
+    fill(viewer, phantom)
+    _, widget = viewer.window.add_plugin_dock_widget("napari-drr", "DRR")
+    s = widget.session
+    s.renderer.backend = "reference"
+    s.detector.update(height=900, width=900)
+    click(widget.output.render_button)
+    running = s._running
+    del widget
+    viewer.close()
+    qtbot.waitUntil(running.done, timeout=30_000)
+    assert isinstance(running.exception(), Cancelled)
+    qtbot.wait(50)  # what was still on its way to the deleted widgets
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value"),
+    [
+        ("pose", "alpha_deg", 270.0),
+        ("pose", "y", -6000.0),
+        ("detector", "source_to_detector", 20000.0),
+        ("detector", "height", 5000),
+        ("detector", "pixel_spacing_x", 0.005),
+        ("detector", "pixel_spacing_y", 200.0),
+        ("renderer", "n_points", 20000),
+        ("renderer", "backend", "cuda"),
+        ("attenuation", "bone_weight", 20.0),
+    ],
+)
+def test_the_dock_shows_every_legal_value(open_dock, section, field, value):
+    _, widget = open_dock()
+    setattr(getattr(widget.session, section), field, value)
+    shown = {"pose": widget.pose, "detector": widget.detector}.get(section, widget.renderer)
+    assert shown.rows[f"{section}.{field}"].value == value
+
+
+def test_every_row_sets_its_own_field(open_dock):
+    _, widget = open_dock()
+    for section in (widget.pose, widget.detector):
+        for index, (path, box) in enumerate(section.rows.items()):
+            if isinstance(box.value, bool):
+                box.value = not box.value
+            else:
+                box.value = 20 + index
+            name, field = path.split(".")
+            assert getattr(getattr(widget.session, name), field) == box.value
+
+
+@pytest.mark.parametrize(
+    ("button", "orientation", "alpha", "beta", "front"),
+    [
+        ("AP", "AP", 0, 0, 1),
+        ("PA", "PA", 0, 0, -1),
+        ("L lat", "PA", 90, 0, -1),
+        ("R lat", "PA", -90, 0, -1),
+        ("LAO", "PA", 30, 0, -1),
+        ("RAO", "PA", -30, 0, -1),
+        ("CRA", "PA", 0, 30, -1),
+        ("CAU", "PA", 0, -30, -1),
+    ],
+)
+def test_view_buttons(open_dock, button, orientation, alpha, beta, front):
+    _, widget = open_dock()
+    click(widget.view.buttons[button])
+    s = widget.session
+    assert (s.orientation, s.pose.alpha_deg, s.pose.beta_deg) == (orientation, alpha, beta)
+    assert np.sign(s.pose.y) == front
 
 
 def test_masks_come_with_the_render(open_dock, qtbot):

@@ -13,6 +13,7 @@ from napari.components import ViewerModel
 from napari_drr import DRR, Recipe, load_phantom, read, session
 from napari_drr.recipe import RendererSettings
 from napari_drr.viewer import layers
+from napari_drr.viewer._render import Cancelled
 from napari_drr.viewer._session import Session
 
 SPACING = 12.0
@@ -271,6 +272,94 @@ def test_nothing_is_left_behind(viewer):
         if thread.name.startswith("napari-drr"):
             thread.join(10)
     assert threading.active_count() == before - 1
+
+
+def test_what_was_deselected_stays_so(s, viewer):
+    s.labels = None
+    s.render()
+    assert session(viewer).labels is None
+    viewer.layers.remove("ct")
+    assert s.ct is None
+
+
+def test_a_layer_that_is_no_volume_is_refused(s, viewer):
+    flat = viewer.add_image(np.zeros((4, 4)), name="flat")
+    with pytest.raises(ValueError, match="'flat' is no CT"):
+        s.ct = flat
+    with pytest.raises(ValueError, match="holds no structures"):
+        s.labels = flat
+    assert s.ct is viewer.layers["ct"]
+
+
+def test_masks_of_an_earlier_pose_are_hidden(s):
+    s.structures.solo("heart")
+    s.masks = {"labels", "images"}
+    s.render()
+    mask, heart = s.output("DRR structures"), s.output("heart")
+    s.masks = ()
+    s.view("left lateral")
+    s.render()
+    assert not mask.visible
+    assert not heart.visible
+    s.masks = {"labels"}
+    s.render()
+    assert mask.visible
+    assert not heart.visible
+
+
+def test_a_recipe_and_the_labels_are_merged(s, viewer, tmp_path):
+    s.structures.hide("spleen")
+    s.structures.set_weight(2.0, "heart")
+    s.save(tmp_path / "a.drr.json")
+    labels = s.labels
+    s.labels = None
+    s.load(tmp_path / "a.drr.json")
+    s.labels = labels
+    assert not s.structures["spleen"].visible
+    assert s.structures["heart"].weight == 2.0
+    plain = Recipe(pose=s.recipe.pose)
+    (tmp_path / "b.drr.json").write_text(plain.to_json())
+    s.load(tmp_path / "b.drr.json")
+    assert len(s.structures) == len(labels.metadata[layers.KEY]["structures"])
+
+
+def test_the_frame_is_heeded_and_checked(s):
+    before = s.render().data.copy()
+    seen = []
+    s.events.inputs.connect(lambda: seen.append(s.frame))
+    s.frame = "LPS"
+    assert seen == ["LPS"]
+    # The same voxels, right and left as well as front and back exchanged.
+    assert not np.array_equal(s.render().data, before)
+    with pytest.raises(ValueError, match="'XYZ'"):
+        s.frame = "XYZ"
+
+
+def test_another_ct_than_the_recipes_is_told(s, viewer, tmp_path):
+    s.render()
+    s.save(tmp_path / "a.drr.json")
+    viewer.layers["ct"].data[3:5] += 7
+    s.reload()
+    s.load(tmp_path / "a.drr.json")
+    told = []
+    s.events.message.connect(told.append)
+    s.render()
+    assert any("made of another CT" in text for text in told)
+
+
+def test_a_cancelled_render_ends_and_tells(viewer):
+    s = Session(viewer, lambda function: None)
+    s.adopt()
+    s.renderer.backend = "reference"
+    s.detector.update(height=900, width=900)
+    told = []
+    s.events.cancelled.connect(lambda: told.append(True))
+    s.render(wait=False)
+    running = s._running
+    s.cancel()
+    assert told == [True]
+    assert isinstance(running.exception(timeout=30), Cancelled)
+    s.close()
 
 
 def test_a_backend_that_cannot_serve_says_so(s):

@@ -20,6 +20,8 @@ class SessionEvents(SignalGroup):
     """Rays done, rays in all."""
     rendered = Signal(object)
     """A `Result` stands in the viewer."""
+    cancelled = Signal()
+    """A render was given up."""
     failed = Signal(str)
     """A render could not be made; the message says why."""
     message = Signal(str)

@@ -40,6 +40,7 @@ class InputLayers:
         if chosen is self.ct:
             return False
         self._watch(self.ct, chosen)
+        self.note_edit()
         self._ct = None if chosen is None else weakref.ref(chosen)
         return True
 
@@ -49,6 +50,7 @@ class InputLayers:
         if chosen is self.labels:
             return False
         self._watch(self.labels, chosen)
+        self.note_edit()
         self._labels = None if chosen is None else weakref.ref(chosen)
         return True
 

@@ -34,6 +34,7 @@ class Outputs:
 
     def __init__(self) -> None:
         self._layers: dict[str, weakref.ref[Layer]] = {}
+        self._hidden: set[str] = set()
 
     def layer(self, viewer: ViewerModel, name: str = RADIOGRAPH) -> Any:
         """Return an output's layer, or None if it is not in the viewer.
@@ -72,7 +73,29 @@ class Outputs:
                 self._show_labels(viewer, result, channels, shown, beside)
             if "images" in masks:
                 self._show_images(viewer, result, channels, shown, beside)
+        self._hide_stale(viewer, {RADIOGRAPH, *self._refreshed(result, masks)})
         return layer
+
+    @staticmethod
+    def _refreshed(result: Result, masks: Collection[Masks]) -> set[str]:
+        if result.channels is None:
+            return set()
+        names = {s.id: s.name for s in result.recipe.structures}
+        images = {names[i] for i in result.channel_ids} if "images" in masks else set()
+        return images | ({MASK} if "labels" in masks else set())
+
+    def _hide_stale(self, viewer: ViewerModel, fresh: set[str]) -> None:
+        """Hide masks of an earlier pose; show them again when they are made anew."""
+        for name in list(self._layers):
+            layer = self.layer(viewer, name)
+            if layer is None:
+                continue
+            if name not in fresh and layer.visible:
+                layer.visible = False
+                self._hidden.add(name)
+            elif name in fresh and name in self._hidden:
+                layer.visible = True
+                self._hidden.discard(name)
 
     def _show_labels(
         self,

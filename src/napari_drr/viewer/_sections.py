@@ -135,3 +135,16 @@ class Structures:
     def __repr__(self) -> str:
         visible = sum(s.visible for s in self)
         return f"<{len(self)} structures, {visible} visible>"
+
+
+def merged_structures(
+    present: tuple[Structure, ...], settings: tuple[Structure, ...]
+) -> tuple[Structure, ...]:
+    """Return the labels' structures, with what a recipe says of them by id."""
+    said = {s.id: s for s in settings}
+    return tuple(
+        replace(s, visible=said[s.id].visible, weight=said[s.id].weight, color=said[s.id].color)
+        if s.id in said
+        else s
+        for s in present
+    )

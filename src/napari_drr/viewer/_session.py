@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from napari_drr.viewer._events import SessionEvents
 from napari_drr.viewer._inputs import InputLayers
 from napari_drr.viewer._outputs import Masks, Outputs
 from napari_drr.viewer._render import Cancelled, Renderer, Request, Result, warm_up
-from napari_drr.viewer._sections import Section, Structures
+from napari_drr.viewer._sections import Section, Structures, merged_structures
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -62,10 +62,13 @@ class Session:
         self.events = SessionEvents()
         self._recipe = Recipe()
         self._inputs = InputLayers()
+        self._decided: set[str] = set()
+        self._structures: tuple[Structure, ...] = ()
         self._masks: frozenset[Masks] = frozenset()
         self._outputs = Outputs()
         self._expected: CTReference | None = None
         self._warm: Future[None] | None = None
+        self._running: Future[Result] | None = None
         self._renderer = Renderer()
         self._pool: ThreadPoolExecutor | None = None
         self._cancel = threading.Event()
@@ -183,6 +186,12 @@ class Session:
 
     @ct.setter
     def ct(self, layer: Image | None) -> None:
+        if layer is not None and layers.unwrap(layer) not in layers.volumes(self.viewer):
+            raise ValueError(f"{layer.name!r} is no CT: take a 3-D, gray-valued image layer.")
+        self._decided.add("ct")
+        self._take_ct(layer)
+
+    def _take_ct(self, layer: Image | None) -> None:
         if self._inputs.choose_ct(layer):
             self.events.inputs.emit()
 
@@ -193,8 +202,17 @@ class Session:
 
     @labels.setter
     def labels(self, layer: Labels | None) -> None:
+        if layer is not None and layers.unwrap(layer) not in layers.label_volumes(self.viewer):
+            raise ValueError(f"{layer.name!r} holds no structures: take a 3-D labels layer.")
+        self._decided.add("labels")
+        self._take_labels(layer)
+
+    def _take_labels(self, layer: Labels | None) -> None:
         if self._inputs.choose_labels(layer):
-            self.recipe = replace(self._recipe, structures=_structures_of(self.labels))
+            named = () if self.labels is None else layers.named_structures(self.labels)
+            self._structures = tuple(Structure(*row) for row in named)
+            known = merged_structures(self._structures, self._recipe.structures)
+            self.recipe = replace(self._recipe, structures=known)
             self.events.inputs.emit()
 
     @property
@@ -204,7 +222,10 @@ class Session:
 
     @frame.setter
     def frame(self, frame: layers.Frame) -> None:
+        if frame not in get_args(layers.Frame):
+            raise ValueError(f"`frame` must be 'RAS' or 'LPS', got {frame!r}.")
         self._inputs.frame = frame
+        self.events.inputs.emit()
 
     @property
     def masks(self) -> frozenset[Masks]:
@@ -213,7 +234,7 @@ class Session:
 
     @masks.setter
     def masks(self, masks: Iterable[Masks]) -> None:
-        chosen = frozenset(masks)
+        chosen = frozenset(cast("list[Masks]", [masks]) if isinstance(masks, str) else masks)
         if unknown := chosen - set(get_args(Masks)):
             raise ValueError(
                 f"`masks` must be of {', '.join(map(repr, get_args(Masks)))}, got "
@@ -224,11 +245,11 @@ class Session:
             self.events.masks.emit(chosen)
 
     def adopt(self) -> None:
-        """Choose the viewer's first CT and its first labels where none are chosen yet."""
-        if self.ct is None:
-            self.ct = layers.first_volume(self.viewer)
-        if self.labels is None and self.ct is not None:
-            self.labels = layers.first_labels(self.viewer)
+        """Choose the viewer's first CT and its first labels, until somebody has chosen."""
+        if self.ct is None and "ct" not in self._decided:
+            self._take_ct(layers.first_volume(self.viewer))
+        if self.labels is None and self.ct is not None and "labels" not in self._decided:
+            self._take_labels(layers.first_labels(self.viewer))
 
     def reload(self) -> None:
         """Read the layers again: napari does not tell when their arrays were edited in place."""
@@ -279,8 +300,11 @@ class Session:
         self._warm = self._thread().submit(warm_up)
 
     def cancel(self) -> None:
-        """Give up the render under way."""
+        """Give up the render under way; `events.cancelled` tells."""
         self._cancel.set()
+        if self._running is not None and not self._running.done():
+            self._running = None
+            self.events.cancelled.emit()
 
     def close(self) -> None:
         """End the thread and forget the volume; the session can be used again."""
@@ -296,7 +320,9 @@ class Session:
         Args:
             path: A file name, such as `view.drr.json`.
         """
-        Path(path).write_text(self._recipe.to_json() + "\n", encoding="utf-8")
+        from napari_drr.io.export import save_recipe
+
+        save_recipe(path, self._recipe)
 
     def load(self, path: str | Path) -> None:
         """Take the recipe of a file that napari-drr wrote.
@@ -311,10 +337,13 @@ class Session:
 
         recipe = load_recipe(path)
         self._expected = recipe.ct
+        if self._structures:
+            structures = merged_structures(self._structures, recipe.structures)
+            recipe = replace(recipe, structures=structures)
         self.recipe = recipe
 
     def _start(self) -> Future[Result]:
-        self.cancel()
+        self._cancel.set()
         self._cancel = threading.Event()
         request = Request(
             recipe=self._recipe,
@@ -328,7 +357,8 @@ class Session:
         self.events.started.emit()
         if self._warm is not None and not self._warm.done():
             self.events.message.emit("Compiling the renderer, once after installation ...")
-        return self._thread().submit(self._renderer.render, request)
+        self._running = self._thread().submit(self._renderer.render, request)
+        return self._running
 
     def _thread(self) -> ThreadPoolExecutor:
         if self._pool is None:
@@ -367,10 +397,15 @@ class Session:
     # What happens to the layers
 
     def _on_layer_removed(self, event: Any) -> None:
+        # The next one that is opened may be taken without asking.
         if event.value is self.ct:
-            self.ct = None
+            self.cancel()
+            self._decided.discard("ct")
+            self._take_ct(None)
         elif event.value is self.labels:
-            self.labels = None
+            self.cancel()
+            self._decided.discard("labels")
+            self._take_labels(None)
 
 
 def _deliver(session: weakref.ref[Session], future: Future[Result]) -> None:
@@ -393,13 +428,6 @@ def _report(session: weakref.ref[Session], done: int, total: int) -> None:
         alive.events.progress.emit(done, total)
 
 
-def _structures_of(layer: Labels | None) -> tuple[Structure, ...]:
-    """Return the structures of a labels layer, those that it does not name included."""
-    if layer is None:
-        return ()
-    return tuple(Structure(*row) for row in layers.named_structures(layer))
-
-
 _sessions: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
 
 
@@ -414,18 +442,19 @@ def session(viewer: ViewerModel) -> Session:
     """
     real = layers.unwrap(viewer)
     if real not in _sessions:
-        _sessions[real] = Session(real, _main_thread())
+        _sessions[real] = _new_session(real)
     _sessions[real].adopt()
     return _sessions[real]
 
 
-def _main_thread() -> Post | None:
-    """Return a way onto the main thread where a window's event loop gives one."""
+def _new_session(viewer: ViewerModel) -> Session:
+    """Return a session that reaches the main thread where a window's event loop gives a way."""
     from qtpy.QtWidgets import QApplication
 
     if QApplication.instance() is None:
-        return None
+        return Session(viewer)
     from napari_drr.viewer import _main_thread
 
-    post: Post = _main_thread.post
-    return post
+    created = Session(viewer, _main_thread.post)
+    _main_thread.at_quit(created.close)
+    return created

@@ -46,7 +46,16 @@ class RecipeContainer(Container):
             value = getattr(getattr(self._session, section), field)
             if widget.value != value:
                 with widget.changed.blocked():
+                    _make_room(widget, value)
                     widget.value = value
+
+
+def _make_room(widget: Any, value: Any) -> None:
+    """Widen a spin box to a value that a recipe may hold and its arrows would not reach."""
+    if hasattr(widget, "min") and value < widget.min:
+        widget.min = value
+    if hasattr(widget, "max") and value > widget.max:
+        widget.max = value
 
 
 def _setter(session: Session, path: str) -> Callable[[Any], None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QApplication, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_drr.viewer import layers
@@ -45,8 +45,6 @@ class DRRWidget(QWidget):
         # A closed window takes its widgets with it, without a word to them.
         drawn = self.session
         self.destroyed.connect(lambda *_: drawn.close())
-        # The program would wait at its end for a render that nobody will see.
-        QApplication.instance().aboutToQuit.connect(self._on_quit)
 
     def _lay_out(self) -> None:
         content = QWidget()
@@ -76,9 +74,6 @@ class DRRWidget(QWidget):
     def reset_choices(self, event: Any = None) -> None:
         """List the layers anew; napari calls this when layers come, go or are renamed."""
         self.inputs.reset_choices(event)
-
-    def _on_quit(self) -> None:
-        self.session.close()
 
     def event(self, event: QEvent) -> bool:
         """End the session's thread when napari takes the dock away: it gets no close event then."""

@@ -12,7 +12,10 @@ from napari_drr.viewer.widgets._binding import follow
 if TYPE_CHECKING:
     from napari_drr.viewer._session import Session
 
-EMPTY = "Drop a CT on the window, or open the phantom: File > Open Sample > napari DRR."
+EMPTY = (
+    "Drop a CT on the window, or open the phantom: File > Open Sample > napari DRR. A CT is a 3-D, "
+    "gray-valued image layer; 4-D and RGB layers are not offered."
+)
 
 
 class InputSection(Container):
@@ -82,4 +85,6 @@ class InputSection(Container):
                 if layer not in box.choices:
                     box.reset_choices()
                 box.value = layer
+        with self.frame_choice.changed.blocked():
+            self.frame_choice.value = self._session.frame
         self.hint.visible = self._session.ct is None

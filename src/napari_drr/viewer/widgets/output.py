@@ -73,6 +73,7 @@ class OutputSection(Container):
             (events.started, self._on_started),
             (events.progress, self._on_progress),
             (events.rendered, self._on_rendered),
+            (events.cancelled, self._on_cancelled),
             (events.failed, self._on_failed),
             (events.message, self._on_message),
         )
@@ -91,6 +92,8 @@ class OutputSection(Container):
 
     def _cancel(self) -> None:
         self._session.cancel()
+
+    def _on_cancelled(self) -> None:
         self._end("Stopped.")
 
     def _show_inputs(self) -> None:
@@ -102,6 +105,7 @@ class OutputSection(Container):
         )
         for box in (self.mask_labels, self.mask_images):
             box.enabled = has_labels
+            box.tooltip = box.tooltip if has_labels else "Choose labels first."
 
     def _on_started(self) -> None:
         self.stop_button.enabled = True

@@ -44,7 +44,7 @@ class RendererSection(RecipeContainer):
                 ),
                 "renderer.backend": ComboBox(
                     label="backend",
-                    choices=["auto", "cpu", "reference"],
+                    choices=["auto", "cpu", "cuda", "reference"],
                     tooltip="auto takes the fastest.",
                 ),
                 "attenuation.kind": ComboBox(

@@ -37,6 +37,8 @@ class StructureSection(Container):
         self.tree.setHeaderLabels(["structure", "weight"])
         self.tree.setMinimumHeight(160)
         self.tree.setUniformRowHeights(True)
+        self.tree.setEditTriggers(QTreeWidget.EditTrigger.NoEditTriggers)
+        self.tree.itemDoubleClicked.connect(self._edit)
         self.native.layout().addWidget(self.tree)
         self.show_all.changed.connect(self._show_all)
         self.show_none.changed.connect(self._show_none)
@@ -47,19 +49,20 @@ class StructureSection(Container):
     def _on_recipe(self, changed: set[str]) -> None:
         if "structures" not in changed:
             return
-        if self._ids() == sorted(s.id for s in self._session.structures):
+        if self._shown == [(s.id, s.name, s.group) for s in self._session.structures]:
             self._mark()
         else:
             self._build()
+
+    def _edit(self, item: QTreeWidgetItem, column: int) -> None:
+        if column == WEIGHT and item.childCount() == 0:
+            self.tree.editItem(item, column)
 
     def _show_all(self) -> None:
         self._session.structures.show()
 
     def _show_none(self) -> None:
         self._session.structures.hide()
-
-    def _ids(self) -> list[int]:
-        return sorted(item.data(NAME, ID_ROLE) for item in self._leaves())
 
     def _leaves(self) -> list[QTreeWidgetItem]:
         groups = (self.tree.topLevelItem(i) for i in range(self.tree.topLevelItemCount()))
@@ -68,6 +71,7 @@ class StructureSection(Container):
     def _build(self) -> None:
         """Make the rows; groups follow their structures' check marks by themselves."""
         self.tree.blockSignals(True)
+        self._shown = [(s.id, s.name, s.group) for s in self._session.structures]
         self.tree.clear()
         groups: dict[str, QTreeWidgetItem] = {}
         for structure in self._session.structures:
