@@ -28,6 +28,7 @@ from napari_drr.viewer._volumes import features
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer
+    from napari.utils import DirectLabelColormap
 
 # So that a structure's color still shows where it is added to a bright radiograph.
 OPACITY = 0.6
@@ -80,7 +81,11 @@ def add_or_update_mask_labels(
             **frame(recipe, winners.shape),
         )
     else:
-        found.data, found.features, found.colormap = winners, table, colormap
+        _write_labels(found, winners)
+        if not found.features.equals(table):
+            found.features = table
+        if not _is_same_colormap(found.colormap, colormap):
+            found.colormap = colormap
     hang(viewer, found, recipe, beside)
     return found
 
@@ -124,20 +129,22 @@ def add_structure_images(
     # napari's proxies are unwrapped, or `in` and weak references would miss.
     old = {found.metadata.get(CHANNEL_KEY): found for found in map(unwrap, layers)}
     shown = []
-    with unwrap(viewer).layers.batched_update():
-        for pixels, label, structure in zip(values, labels, names, strict=True):
-            layer: Image | None = living(viewer, old.get(structure))
-            if layer is None:
-                layer = add_image(viewer, pixels, own, name=prefix + structure)
-                layer.blending, layer.opacity = "additive", OPACITY
-            else:
-                set_pixels(layer, pixels)
-                set_limits(layer, own, pixels)
-            colormap = ramp(structure, (colors or {}).get(label, structure_color(label)))
-            if layer.colormap != colormap:
-                layer.colormap = colormap
-            hang(viewer, layer, own, beside, **{CHANNEL_KEY: structure})
-            shown.append(layer)
+    # One by one, not in napari's `batched_update`: if a labels layer has changed its size and its
+    # colormap since the last paint, the whole batch is drawn with a texture that is gone, and Qt
+    # aborts the program. It would save no time either.
+    for pixels, label, structure in zip(values, labels, names, strict=True):
+        layer: Image | None = living(viewer, old.get(structure))
+        if layer is None:
+            layer = add_image(viewer, pixels, own, name=prefix + structure)
+            layer.blending, layer.opacity = "additive", OPACITY
+        else:
+            set_pixels(layer, pixels)
+            set_limits(layer, own, pixels)
+        colormap = ramp(structure, (colors or {}).get(label, structure_color(label)))
+        if layer.colormap != colormap:
+            layer.colormap = colormap
+        hang(viewer, layer, own, beside, **{CHANNEL_KEY: structure})
+        shown.append(layer)
     return shown
 
 
@@ -165,6 +172,30 @@ def largest_structure(
     winner = np.concatenate([nothing, channels[kept]]).argmax(axis=0)
     winners: NDArray[np.unsignedinteger[Any]] = labels.astype(dtype)[winner]
     return winners
+
+
+def _write_labels(layer: Labels, winners: NDArray[np.unsignedinteger[Any]]) -> None:
+    """Write into the layer's array where they fit, so that napari keeps its textures."""
+    buffer = layer.data
+    fits = (
+        isinstance(buffer, np.ndarray)
+        and buffer.flags.writeable
+        and buffer.shape == winners.shape
+        and np.can_cast(winners.dtype, buffer.dtype)
+    )
+    if not fits:
+        layer.data = winners
+        return
+    np.copyto(buffer, winners)
+    layer.refresh(extent=False, highlight=False)
+
+
+def _is_same_colormap(current: Any, wanted: DirectLabelColormap) -> bool:
+    # What the user chose instead may be one without a table.
+    colors, others = getattr(current, "color_dict", {}), wanted.color_dict
+    return colors.keys() == others.keys() and all(
+        np.array_equal(colors[label], others[label]) for label in others
+    )
 
 
 def _channels(channels: ArrayLike, ids: Sequence[int], names: Sequence[str]) -> NDArray[np.float32]:
