@@ -51,3 +51,13 @@ def test_masks_of_the_same_structures_keep_their_array_and_colors(make_napari_vi
     assert labels.data is buffer
     assert labels.colormap is colormap
     np.testing.assert_array_equal(buffer, np.where(swapped[0] > swapped[1], 1, 300))
+
+
+@pytest.mark.parametrize("kind", ["points", "shapes"])
+def test_an_empty_layer_does_not_take_the_view_away(make_napari_viewer, kind):
+    viewer = make_napari_viewer(show=False)
+    getattr(viewer, f"add_{kind}")(ndim=3)
+    add_or_update_radiograph(viewer, channels(1)[0], RECIPE)
+    viewer.dims.order = (1, 0, 2)
+    assert np.isfinite(viewer.scene.camera.center).all()
+    assert np.isfinite(viewer.scene.camera.zoom)

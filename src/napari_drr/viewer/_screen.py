@@ -260,7 +260,11 @@ class LightBox:
         if viewer is None or viewer.dims.ndisplay != 2:
             return
         screen = Screen.of(viewer)
-        boxes = np.array([screen.box(layer) for layer in viewer.layers if layer.ndim > 1])
+        every = [screen.box(layer) for layer in viewer.layers if layer.ndim > 1]
+        # A layer without points or shapes takes no space: its box is NaN.
+        boxes = np.array([box for box in every if np.isfinite(box).all()])
+        if not len(boxes):
+            return
         low, high = boxes[:, 0].min(axis=0), boxes[:, 1].max(axis=0)
         # napari shows the scene in the smallest of its layers' units.
         per_mm = 1 / (millimeters(viewer.layers.units[-1]) or 1) if viewer.layers.units else 1.0
