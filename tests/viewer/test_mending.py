@@ -16,6 +16,7 @@ from napari_drr.viewer.layers import (
 pytestmark = pytest.mark.gui
 
 RECIPE = Recipe(detector=DetectorSettings(height=60, width=60))
+LARGE_DETECTOR = DetectorSettings(height=60, width=60, pixel_spacing_x=7.0, pixel_spacing_y=7.0)
 
 
 def channels(number, size=60):
@@ -61,3 +62,24 @@ def test_an_empty_layer_does_not_take_the_view_away(make_napari_viewer, kind):
     viewer.dims.order = (1, 0, 2)
     assert np.isfinite(viewer.scene.camera.center).all()
     assert np.isfinite(viewer.scene.camera.zoom)
+
+
+def test_turning_the_axes_keeps_the_slice(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    ct = viewer.add_image(
+        np.zeros((20, 30, 40), np.float32),
+        scale=(2, 2, 2),
+        translate=(-400, -300, -180),
+        units="mm",
+    )
+    # Far larger than the CT, so that the ends of the sliders change with every turn.
+    add_or_update_radiograph(
+        viewer, channels(1)[0], replace(RECIPE, detector=LARGE_DETECTOR), beside=ct
+    )
+    qtbot.wait(50)
+    before = viewer.dims.point
+    for order in [(2, 0, 1), (0, 1, 2), (1, 0, 2), (2, 0, 1), (1, 0, 2), (0, 1, 2)]:
+        viewer.dims.order = order
+        qtbot.wait(50)
+        # Steps are counted from where the radiograph ends, so by up to half a step of 2 mm.
+        np.testing.assert_allclose(viewer.dims.point, before, atol=2)

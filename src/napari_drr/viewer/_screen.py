@@ -181,8 +181,11 @@ class LightBox:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = weakref.ref(viewer)
         self._anchors: WeakKeyDictionary[Layer, weakref.ref[Layer] | None] = WeakKeyDictionary()
+        self._point: tuple[float, ...] | None = None
         for emitter in self._emitters(viewer):
             emitter.connect(self._on_axes_changed)
+        # After napari's sliders.
+        viewer.dims.events.range.connect(self._keep_point, position="last")
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
 
@@ -209,13 +212,12 @@ class LightBox:
         """
         first = not self._anchors
         self._anchors[layer] = None if beside is None else weakref.ref(beside)
-        self._place(layer)
+        self._place_all([layer])
         if first:
             self._fit()
 
-    def _on_axes_changed(self) -> None:
-        for layer in list(self._anchors):
-            self._place(layer)
+    def _on_axes_changed(self, event: Event) -> None:
+        self._place_all(list(self._anchors), is_order=event.type == "order")
         self._fit()
 
     def _on_inserted(self, event: Event) -> None:
@@ -231,6 +233,7 @@ class LightBox:
         if not self._anchors and (viewer := self._viewer()) is not None:
             for emitter in self._emitters(viewer):
                 emitter.disconnect(self._on_axes_changed)
+            viewer.dims.events.range.disconnect(self._keep_point)
             viewer.layers.events.inserted.disconnect(self._on_inserted)
             viewer.layers.events.removed.disconnect(self._on_removed)
             self._of_viewer.pop(viewer, None)
@@ -238,6 +241,25 @@ class LightBox:
     @staticmethod
     def _emitters(viewer: ViewerModel) -> list[Any]:
         return [viewer.dims.events.order, viewer.scene.camera.events.orientation]
+
+    def _place_all(self, layers: list[Layer], *, is_order: bool = False) -> None:
+        """Put layers up, and keep the slice: new ends make napari's sliders write another one."""
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        point, ends = viewer.dims.point, viewer.dims.range
+        for layer in layers:
+            self._place(layer)
+        # Inside a change of the order, napari tells its sliders of the new ends only afterwards.
+        self._point = point
+        self._keep_point()
+        self._point = point if is_order and viewer.dims.range != ends else None
+
+    def _keep_point(self) -> None:
+        """Go back to the slice that was shown, once."""
+        viewer, point, self._point = self._viewer(), self._point, None
+        if viewer is not None and point is not None and viewer.dims.ndim == len(point):
+            viewer.dims.point = point
 
     def _place(self, layer: Layer) -> None:
         viewer, anchor = self._viewer(), self._anchors[layer]
