@@ -67,9 +67,9 @@ def test_an_empty_layer_does_not_take_the_view_away(make_napari_viewer, kind):
 def test_turning_the_axes_keeps_the_slice(make_napari_viewer, qtbot):
     viewer = make_napari_viewer(show=True)
     ct = viewer.add_image(
-        np.zeros((20, 30, 40), np.float32),
+        np.zeros((170, 132, 192), np.float32),
         scale=(2, 2, 2),
-        translate=(-400, -300, -180),
+        translate=(-581, -304, -182),
         units="mm",
     )
     # Far larger than the CT, so that the ends of the sliders change with every turn.
