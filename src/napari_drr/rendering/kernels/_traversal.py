@@ -78,32 +78,6 @@ def _crossing(here, there, offset, slope, end):
 
 
 @cache
-def _make_collect(mode: str, weighed: bool) -> Any:
-    """Return the function that takes one sample into a ray's totals."""
-    channelled = mode == "channels"
-
-    @njit(**_OPTIONS)
-    def collect(total, volume, labels, weights, channels, index, length):
-        if length <= 0.0:
-            return
-        value = np.float64(volume[index])
-        if weighed:
-            value *= weights[labels[index]]
-        if channelled:
-            channel = channels[labels[index]]
-            if channel >= 0:
-                total[channel] += value * length
-        elif mode == "sum":
-            total[0] += value * length
-        elif mode == "max":
-            total[0] = max(total[0], value * length)
-        else:
-            total[0] = max(total[0], value)
-
-    return collect
-
-
-@cache
 def make_siddon(mode: str, weighed: bool) -> Loop:
     """Return the exact integration through constant voxels.
 
@@ -116,8 +90,14 @@ def make_siddon(mode: str, weighed: bool) -> Loop:
         start, stop)`: volume and labels flat, `shape` (x, y, z), `low` and `high` the corners of
         the box outside which all is zero, rays `[ray, 3]` in voxels, `out[ray, channel]`.
     """
-    collect = _make_collect(mode, weighed)
-    in_mm = mode != "mip"
+    # Plain values only: numba keeps what it compiled on disk by what the loop closes over, and a
+    # compiled function among that would be another one in every process.
+    in_mm, channelled, summed, largest = (
+        mode != "mip",
+        mode == "channels",
+        mode == "sum",
+        mode == "max",
+    )
 
     @njit(**_OPTIONS)
     def siddon(
@@ -172,25 +152,28 @@ def make_siddon(mode: str, weighed: bool) -> Loop:
                         middle, one, two = at_there_u + at_here_v, cross_u, cross_v
                     else:
                         middle, one, two = at_here_u + at_there_v, cross_v, cross_u
-                    collect(
-                        total,
-                        volume,
-                        labels,
-                        weights,
-                        channels,
-                        at_here_u + at_here_v,
-                        (one - enter) * scale,
-                    )
-                    collect(total, volume, labels, weights, channels, middle, (two - one) * scale)
-                    collect(
-                        total,
-                        volume,
-                        labels,
-                        weights,
-                        channels,
-                        at_there_u + at_there_v,
-                        (leave - two) * scale,
-                    )
+                    for part in range(3):
+                        if part == 0:
+                            index, span = at_here_u + at_here_v, one - enter
+                        elif part == 1:
+                            index, span = middle, two - one
+                        else:
+                            index, span = at_there_u + at_there_v, leave - two
+                        if span <= 0.0:
+                            continue
+                        value = np.float64(volume[index])
+                        if weighed:
+                            value *= weights[labels[index]]
+                        if channelled:
+                            channel = channels[labels[index]]
+                            if channel >= 0:
+                                total[channel] += value * (span * scale)
+                        elif summed:
+                            total[0] += value * (span * scale)
+                        elif largest:
+                            total[0] = max(total[0], value * (span * scale))
+                        else:
+                            total[0] = max(total[0], value)
                     enter, here_u, here_v = leave, there_u, there_v
             out[ray] = total
 
