@@ -338,7 +338,7 @@ def _number(name: str, value: object) -> Number:
                 f"got shape {tuple(value.shape)}, {value.dtype}."
             )
         return value
-    number = float(value)  # type: ignore[arg-type]
+    number = float(value)  # type: ignore[arg-type] # float says what is no number
     if number - number != 0:
         raise ValueError(f"`{name}` must be finite, got {number}.")
     return number
@@ -353,7 +353,7 @@ def _pair(name: str, values: object) -> tuple[Number, Number]:
 
 def _shape(values: object) -> tuple[int, int]:
     try:
-        height, width = (int(size) for size in values)  # type: ignore[attr-defined]
+        height, width = (int(size) for size in values)  # type: ignore[attr-defined] # caught below
     except (TypeError, ValueError):
         height, width = 0, 0
     if height < 1 or width < 1:

@@ -141,7 +141,7 @@ def _metric_size(
     if sdd is None and pixel_spacing is None:
         raise ValueError("`sdd` or `pixel_spacing` must be given: K has pixels only, no mm.")
     if pixel_spacing is None:
-        distance = float(sdd)  # type: ignore[arg-type]
+        distance = float(sdd)  # type: ignore[arg-type] # one of the two is given
         return distance, (abs(distance / fx), abs(distance / fy))
     delx, dely = pixel_spacing
     distance = abs(fx) * delx if sdd is None else float(sdd)

@@ -82,7 +82,7 @@ class SubjectVolume(nn.Module):
 
     def _apply(self, fn: Any, recurse: bool = True) -> "SubjectVolume":
         """Move density and mask; the geometry follows the device but stays float64."""
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call] # torch's
         self._affine = self._affine.to(self._geometry_device)
         return self
 

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 def warm_up() -> None:
     """Import and compile what renders, which a window should not wait for on its first render.
 
-    Imports take two seconds; compiling takes ten, once after installation.
+    Imports take two seconds; compiling takes some more, once on a machine.
     """
     import torch
-    import torchio  # noqa: F401
+    import torchio  # noqa: F401 - imported ahead of its use
 
     from napari_drr.geometry.detector import Detector
-    from napari_drr.rendering import drr  # noqa: F401
+    from napari_drr.rendering import drr  # noqa: F401 - imported ahead of its use
     from napari_drr.rendering.project import project
 
     identity = torch.eye(4, dtype=torch.float64)

@@ -74,7 +74,7 @@ class InputSection(Container):
         self._session.labels = layer
 
     def _choose_frame(self, frame: str) -> None:
-        self._session.frame = frame  # type: ignore[assignment]
+        self._session.frame = frame  # type: ignore[assignment] # the session checks it
 
     def _show(self) -> None:
         for box, layer in (
