@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format pictures clean
+.PHONY: demo test lint format pictures bench clean
 
 demo: $(VENV)/.installed-demo
 	sh tools/demo.sh $(BIN)/python
@@ -27,6 +27,10 @@ format: $(VENV)/.installed-dev
 pictures: $(VENV)/.installed-dev
 	sh tools/with-display.sh $(BIN)/python docs/make_pictures.py
 
+# ARGS=--quick measures the promised numbers only. The peers get an environment of their own.
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks $(ARGS)
+
 $(VENV)/.installed-demo: pyproject.toml constraints.txt
 	sh tools/install.sh "$(PYTHON)" $(VENV) all
 	touch $@
@@ -36,4 +40,4 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt
 	touch $@ $(VENV)/.installed-demo
 
 clean:
-	rm -rf $(VENV) demo-output
+	rm -rf $(VENV) demo-output benchmarks/.venv-peers benchmarks/results/quick
