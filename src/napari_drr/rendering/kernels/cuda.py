@@ -1,0 +1,227 @@
+"""The fused kernels for NVIDIA GPUs, in Triton: float32 volumes, named reductions.
+
+They compute what `reference.py` defines, in a forward and a backward pass that keep nothing per ray
+and sample: the backward pass walks the rays again. Forward results, and gradients in poses and
+weights, are the same bits every time; gradients in the volume are not, since rays that meet in a
+voxel add to it in any order.
+
+Triton comes with torch's CUDA wheels and is imported when the first CUDA tensor arrives. Without a
+GPU its interpreter runs the same kernels on CPU tensors, slowly, for tests: set
+`TRITON_INTERPRET=1` before the process starts.
+"""
+
+import os
+from contextlib import nullcontext
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from math import ceil
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from napari_drr.rendering.kernels._settings import RaySettings
+
+# A program's rays: a square of pixels rather than a row meets fewer cache lines.
+TILE_HEIGHT = TILE_WIDTH = 8
+LANES_PER_WARP = 32
+
+_MODES = {"sum": 0, "max": 1, "mip": 2, "channels": 3}
+_OLDEST_CAPABILITY = (7, 0)  # Triton has no code for older GPUs
+
+
+def reason_not_to_serve(volume: Tensor, settings: RaySettings) -> str | None:
+    """Say why these kernels can't render, or None if they can."""
+    if volume.device.type != "cuda" and not _is_interpreted():
+        return f"the volume lies on {volume.device.type!r}"
+    if find_spec("triton") is None:
+        return "Triton, which comes with torch for CUDA on Linux, is not installed"
+    if volume.device.type == "cuda":
+        capability = torch.cuda.get_device_capability(volume.device)
+        if capability < _OLDEST_CAPABILITY:
+            return "the GPU's compute capability is {}.{}, and they need {}.{}".format(
+                *capability, *_OLDEST_CAPABILITY
+            )
+    if volume.dtype != torch.float32:
+        return f"they take float32 volumes, and this one is {str(volume.dtype).split('.')[-1]}"
+    if callable(settings.reduction):
+        return "a callable reduction needs every sample"
+    return None
+
+
+def _is_interpreted() -> bool:
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+@dataclass(frozen=True)
+class _Render:
+    """A render's arguments as kernels take them."""
+
+    volume: Float[Tensor, "z y x"]
+    lines: Float[Tensor, "pose 7 3"]
+    pixels: Int[Tensor, " ray"] | Int[Tensor, "pose ray"] | None
+    shape: tuple[int, int]
+    labels: Int[Tensor, "z y x"] | None
+    channel_of_label: Int[Tensor, " label"] | None
+    weight_of_label: Float[Tensor, " label"] | None
+    n_channels: int
+    renderer: str
+    reduction: str
+    n_points: int
+
+    @property
+    def n_rays(self) -> int:
+        return self.shape[0] * self.shape[1] if self.pixels is None else self.pixels.shape[-1]
+
+    @property
+    def mode(self) -> str:
+        return self.reduction if self.channel_of_label is None else "channels"
+
+    @property
+    def is_labelled(self) -> bool:
+        return self.channel_of_label is not None or self.weight_of_label is not None
+
+    @property
+    def lanes_are_poses(self) -> bool:
+        """Whether each pose has one ray only: then a program takes many poses."""
+        return self.n_rays == 1
+
+    @property
+    def n_blocks(self) -> int:
+        """How many programs a pose takes; with a ray per pose, how many all poses take."""
+        tile = TILE_HEIGHT * TILE_WIDTH
+        if self.lanes_are_poses:
+            return ceil(len(self.lines) / tile)
+        if self.pixels is not None:
+            return ceil(self.n_rays / tile)
+        return ceil(self.shape[0] / TILE_HEIGHT) * ceil(self.shape[1] / TILE_WIDTH)
+
+    @property
+    def n_programs(self) -> int:
+        return self.n_blocks * (1 if self.lanes_are_poses else len(self.lines))
+
+    @property
+    def samples_per_fix(self) -> int:
+        """After how many samples a position is computed anew in float64 (trilinear)."""
+        if self.is_labelled:
+            return 1
+        longest_step = (max(self.volume.shape) + 1) / self.n_points
+        # Beyond 16 voxels from a fix, float32 positions are coarser than a millionth of a voxel.
+        return next(n for n in (16, 8, 4, 2, 1) if n * longest_step <= 16 or n == 1)
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Return the kernels' pointers; what a render does not need is never read."""
+        unused = self.volume
+        labels, channels, weights = self.labels, self.channel_of_label, self.weight_of_label
+        return (
+            self.volume.contiguous(),
+            self.lines.contiguous(),
+            unused if self.pixels is None else self.pixels.contiguous(),
+            unused if labels is None or not self.is_labelled else labels.contiguous(),
+            unused if channels is None else channels.to(torch.int32).contiguous(),
+            unused if weights is None else weights.to(torch.float32).contiguous(),
+        )
+
+    def numbers(self) -> tuple[int, ...]:
+        """Return the kernels' integers."""
+        pixel_stride = 0 if self.pixels is None or self.pixels.ndim == 1 else self.n_rays
+        return (
+            len(self.lines),
+            self.n_rays,
+            self.n_blocks,
+            self.n_channels,
+            *self.shape,
+            *reversed(self.volume.shape),
+            pixel_stride,
+            self.n_points,
+        )
+
+    def flags(self) -> dict[str, Any]:
+        """Return what kernels are compiled for."""
+        flags = {
+            "MODE": _MODES[self.mode],
+            "WEIGHED": self.weight_of_label is not None,
+            "HAS_PIXELS": self.pixels is not None,
+            "LANES_ARE_POSES": self.lanes_are_poses,
+            "WIDE": self.volume.numel() >= 2**31,
+            "TILE_HEIGHT": TILE_HEIGHT,
+            "TILE_WIDTH": TILE_WIDTH,
+        }
+        return flags | ({"FIX": self.samples_per_fix} if self.renderer == "trilinear" else {})
+
+    def launch(self, which: str, *outputs: Tensor, **flags: bool) -> None:
+        """Run one of the renderer's kernels on all rays."""
+        kernel = _kernel(f"{self.renderer}_{which}")
+        device = self.volume.device
+        with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+            kernel[(self.n_programs,)](
+                *outputs,
+                *self.tensors(),
+                *self.numbers(),
+                **self.flags(),
+                **flags,
+                num_warps=TILE_HEIGHT * TILE_WIDTH // LANES_PER_WARP,
+                enable_fp_fusion=False,
+            )
+
+
+def _kernel(name: str) -> Any:
+    """Import a kernel, and with it Triton."""
+    module = import_module(f"{__package__}._triton_{name.partition('_')[0]}")
+    return getattr(module, name)
+
+
+def forward(
+    volume: Float[Tensor, "z y x"],
+    lines: Float[Tensor, "pose 7 3"],
+    pixels: Int[Tensor, " ray"] | Int[Tensor, "pose ray"] | None,
+    shape: tuple[int, int],
+    labels: Int[Tensor, "z y x"] | None,
+    channel_of_label: Int[Tensor, " label"] | None,
+    weight_of_label: Float[Tensor, " label"] | None,
+    n_channels: int,
+    renderer: str,
+    reduction: str,
+    n_points: int,
+) -> Float[Tensor, "pose channel ray"]:
+    """Integrate a volume along rays.
+
+    Args:
+        volume: Attenuation at voxel centers.
+        lines: The rays of each pose in float64, see `RayBundle`.
+        pixels: Flat row-major indices, one list for all poses or one for each; None for all.
+        shape: Height and width of the detector in pixels.
+        labels: The label of each voxel, of any integer dtype.
+        channel_of_label: The channel of every label; a negative one drops it.
+        weight_of_label: A factor for every label.
+        n_channels: Number of channels.
+        renderer: `"siddon"` or `"trilinear"`.
+        reduction: `"sum"`, `"max"` or `"mip"`.
+        n_points: Samples per ray (trilinear).
+
+    Returns:
+        One number per pose, channel and ray; the same bits every time.
+    """
+    render = _Render(
+        volume,
+        lines,
+        pixels,
+        shape,
+        labels,
+        channel_of_label,
+        weight_of_label,
+        n_channels,
+        renderer,
+        reduction,
+        n_points,
+    )
+    return _forward(render)
+
+
+def _forward(render: _Render) -> Float[Tensor, "pose channel ray"]:
+    out = render.volume.new_zeros(len(render.lines), render.n_channels, render.n_rays)
+    if out.numel():
+        render.launch("forward", out)
+    return out
