@@ -34,6 +34,17 @@ class Program:
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.Queue[str] = queue.Queue()
 
+    @property
+    def missing(self) -> str | None:
+        """Why the program is not here, or None."""
+        problem = self._peers.missing.get(self.name)
+        return f"not measured: {problem}" if problem else None
+
+    @property
+    def python(self) -> str:
+        """The interpreter that has the program."""
+        return sys.executable if self.name == "ours" else str(self._peers.python)
+
     def ask(self, do: str, patience: float = PATIENCE_SECONDS, **request: Any) -> dict[str, Any]:
         """Send a request and wait for the answer.
 
@@ -90,9 +101,8 @@ class Program:
         return self._process
 
     def _start(self) -> subprocess.Popen[str]:
-        python = sys.executable if self.name == "ours" else str(self._peers.python)
         process = subprocess.Popen(
-            [python, "-m", "benchmarks.worker", self.name, str(self._scenes)],
+            [self.python, "-m", "benchmarks.worker", self.name, str(self._scenes)],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

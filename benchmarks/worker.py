@@ -19,7 +19,7 @@ from benchmarks.case import Case
 from benchmarks.clock import Clock
 from benchmarks.memory import MEGABYTE, peak_while
 from benchmarks.programs import Job
-from benchmarks.scene_files import load_scene
+from benchmarks.scene_files import Scene, load_scene
 
 MEMORY_WARM_UP_SCENE = "tiny"
 
@@ -30,6 +30,7 @@ class Worker:
     def __init__(self, program: str, folder: Path) -> None:
         self.program = importlib.import_module(f"benchmarks.programs.{program}")
         self.folder = folder
+        self.scene: tuple[str, Scene] | None = None
         self.job: Job | None = None
         self.clock = Clock("cpu")
 
@@ -38,7 +39,7 @@ class Worker:
         what = Case(**case)
         torch.set_num_threads(what.threads)
         self.job = None  # frees the volume before the next one is made
-        self.job = self.program.build(load_scene(self.folder / what.scene), what)
+        self.job = self.program.build(self._scene(what.scene), what)
         self.clock = Clock(what.device)
         rendered = self.clock.run(self.job)
         if image is not None:
@@ -65,7 +66,7 @@ class Worker:
         )
         tiny.render(tiny.prepare(0))
         del tiny
-        scene = load_scene(self.folder / what.scene)
+        scene = self._scene(what.scene)
         job = self.program.build(scene, what)
         pose = job.prepare(0)
         volume = scene.density.nbytes / MEGABYTE
@@ -76,7 +77,13 @@ class Worker:
 
     def density_difference(self, scene: str) -> dict[str, Any]:
         """Compare the program's density with the scene's."""
-        return {"difference": self.program.density_difference(load_scene(self.folder / scene))}
+        return {"difference": self.program.density_difference(self._scene(scene))}
+
+    def _scene(self, name: str) -> Scene:
+        """Load a scene, unless it is the one before: a program keeps what it made of that."""
+        if self.scene is None or self.scene[0] != name:
+            self.scene = (name, load_scene(self.folder / name))
+        return self.scene[1]
 
 
 def _peak_on_gpu(job: Job, pose: Any) -> float:

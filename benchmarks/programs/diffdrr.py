@@ -4,6 +4,7 @@ Its renderer, reader and poses need torch, torchio, einops, scipy, pandas and fa
 else the package names (plots, image models, VTK) is not installed.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ def build(scene: Scene, case: Case) -> Job:
     return Job(lambda repeat: euler_pose(case, repeat), render)
 
 
+@lru_cache(maxsize=1)  # reading takes longer than rendering
 def make_subject(scene: Scene) -> torchio.Subject:
     """Read the CT with DiffDRR's own map from HU to density."""
     return read(

@@ -5,6 +5,7 @@ the volume. It has one renderer; its plain torch path runs on the CPU, Triton's 
 """
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ def build(scene: Scene, case: Case) -> Job:
     return Job(prepare, render)
 
 
+@lru_cache(maxsize=1)  # reading takes longer than rendering
 def make_subject(scene: Scene, labelled: bool) -> Subject:
     """Hold the density as it is; with labels, every one gets a channel."""
     density = torch.from_numpy(np.array(scene.density))[None]

@@ -1,5 +1,6 @@
 """napari-drr, by its public API."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,7 @@ def weights_job(drr: DRR, scene: Scene, case: Case) -> Job:
     return Job(prepare, render)
 
 
+@lru_cache(maxsize=1)  # reading takes longer than rendering
 def make_subject(scene: Scene) -> torchio.Subject:
     """Make the subject that a user would read from files."""
     return read(
