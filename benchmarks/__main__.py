@@ -9,13 +9,12 @@ from pathlib import Path
 from benchmarks.client import Program
 from benchmarks.groups import Bench
 from benchmarks.machine import facts
-from benchmarks.peers import HERE, VERSIONS, make_peers
+from benchmarks.peers import VERSIONS, make_peers
+from benchmarks.report import GROUPS, RESULTS, make_report
 from benchmarks.scene import Scenes
 from benchmarks.tables import write_rows
 
-GROUPS = ("must_reach", "accuracy", "scaling", "start", "gpu")
-QUICK_GROUPS = ("must_reach", "start")
-RESULTS = HERE / "results"
+QUICK_GROUPS = ("must_reach", "start", "gpu")
 
 
 def arguments() -> argparse.Namespace:
@@ -45,7 +44,7 @@ def main() -> None:
         finally:
             for program in programs.values():
                 program.close()
-    report(out, publish=out == RESULTS)
+    make_report(out, publish=out == RESULTS)
 
 
 def measure(group: str, bench: Bench, out: Path) -> None:
@@ -57,13 +56,6 @@ def measure(group: str, bench: Bench, out: Path) -> None:
     known = json.loads(path.read_text()) if path.is_file() else {}
     known[group] = facts(bench.scenes.name)
     path.write_text(json.dumps(known, indent=1) + "\n")
-
-
-def report(out: Path, publish: bool) -> None:
-    """Make tables and pictures; those of README and docs from a full run only."""
-    from benchmarks.report import make_report
-
-    make_report(out, publish)
 
 
 if __name__ == "__main__":

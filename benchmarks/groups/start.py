@@ -32,7 +32,7 @@ PATIENCE_SECONDS = 300
 def measure(bench: Bench) -> list[Row]:
     """Start a process for every kind of render."""
     rows: list[Row] = []
-    for kind, case in KINDS.items():
+    for kind, case in list(KINDS.items())[: 2 if bench.quick else None]:
         with TemporaryDirectory(dir=bench.folder) as cache:
             for state in ("empty", "filled"):
                 row = _row(bench, case, {"NUMBA_CACHE_DIR": cache})
