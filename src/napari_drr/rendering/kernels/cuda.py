@@ -14,6 +14,7 @@ import os
 import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from math import ceil
@@ -40,7 +41,7 @@ def reason_not_to_serve(volume: Tensor, settings: RaySettings) -> str | None:
     """Say why these kernels can't render, or None if they can."""
     if volume.device.type != "cuda" and not _is_interpreted():
         return f"the volume lies on {volume.device.type!r}"
-    if find_spec("triton") is None:
+    if not _has_triton():
         return "Triton, which comes with torch for CUDA on Linux, is not installed"
     if volume.device.type == "cuda":
         capability = torch.cuda.get_device_capability(volume.device)
@@ -53,6 +54,11 @@ def reason_not_to_serve(volume: Tensor, settings: RaySettings) -> str | None:
     if callable(settings.reduction):
         return "a callable reduction needs every sample"
     return None
+
+
+@cache
+def _has_triton() -> bool:
+    return find_spec("triton") is not None
 
 
 def _is_interpreted() -> bool:
@@ -157,7 +163,7 @@ class _Render:
 
     def launch(self, which: str, *outputs: Tensor, **flags: bool) -> None:
         """Run one of the renderer's kernels on all rays."""
-        kernel = _kernel(f"{self.renderer}_{which}")
+        kernel = _kernel(self.renderer, which)
         device = self.volume.device
         with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
             kernel[(self.n_programs,)](
@@ -171,10 +177,10 @@ class _Render:
             )
 
 
-def _kernel(name: str) -> Any:
+def _kernel(renderer: str, which: str) -> Any:
     """Import a kernel, and with it Triton."""
-    module = import_module(f"{__package__}._triton_{name.partition('_')[0]}")
-    return getattr(module, name)
+    module = import_module(f"{__package__}._triton.{renderer}_{which}")
+    return getattr(module, f"{renderer}_{which}")
 
 
 def forward(
@@ -318,7 +324,8 @@ def _outputs(render: _Render, want_volume: bool) -> tuple[Tensor, Tensor]:
 
 
 def _add_parts(parts: Tensor, render: _Render) -> Float[Tensor, "pose 7 3"]:
-    return parts.reshape(len(render.lines), -1, 7, 3).sum(1)
+    parts_of_pose = 1 if render.lanes_are_poses else render.n_blocks
+    return parts.reshape(len(render.lines), parts_of_pose, 7, 3).sum(1)
 
 
 def _backward_sum(
@@ -330,7 +337,7 @@ def _backward_sum(
             "backward_sum",
             per_volume,
             parts,
-            grad.contiguous(),
+            grad.to(torch.float32).contiguous(),
             WANT_VOLUME=want_volume,
             WANT_LINES=want_lines,
         )
@@ -353,7 +360,7 @@ def _backward_largest(
             parts,
             label,
             amount,
-            grad.contiguous(),
+            grad.to(torch.float32).contiguous(),
             WANT_VOLUME=want_volume,
             WANT_LINES=moves,
             WANT_WEIGHTS=want_weights,

@@ -3,8 +3,6 @@
 A program takes a block of neighboring rays, a lane each. Rays are set up in float64, with the same
 operations in the same order as `reference.py`, and kernels must be launched with
 `enable_fp_fusion=False`: then a ray enters, leaves and is sampled where the reference's is.
-
-Imported only when a kernel is launched: not everyone has Triton.
 """
 
 import triton
