@@ -13,8 +13,9 @@ from napari_drr import DRR, Detector, RigidTransform, project, read
 
 RENDERERS = ["siddon", "trilinear"]
 KINDS = ["sum", "max", "mip", "weights", "channels"]
-# Both sum in float64 and round once to float32, in another order.
-TOLERANCE = 5e-7
+# Within a run of 64 voxels the fused kernels keep positions in float32: half a bit of 64 is 4e-6
+# voxel, of the ends of a sum over some voxels, or of the one segment that "max" keeps.
+TOLERANCE = {"sum": 2e-6, "max": 1e-5}
 
 
 def both(density, transform, pose, detector, kind, **how):
@@ -45,11 +46,12 @@ def grid(shape, spacing=(1.0, 1.0, 1.0), turn=(0.0, 0.0, 0.0)):
     return density, RigidTransform(torch.linalg.inv(turned))
 
 
-def assert_same(images):
+def assert_same(images, kind="sum"):
     fused, reference = images
     scale = reference.abs().max().clamp_min(1e-3)
     assert fused.shape == reference.shape
-    torch.testing.assert_close(fused / scale, reference / scale, atol=TOLERANCE, rtol=0)
+    tolerance = TOLERANCE["max" if kind == "max" else "sum"]
+    torch.testing.assert_close(fused / scale, reference / scale, atol=tolerance, rtol=0)
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)
@@ -61,7 +63,7 @@ def test_odd_shapes(renderer, kind, shape):
     density, transform = grid(shape, (2.0, 1.5, 3.1), turn=(0.2, 0.1, -0.3))
     pose = euler([[0.3, 0.2, 0.1], [-1.2, 0.4, 2.0]], [[1.0, 90.0, 2.0]] * 2)
     detector = Detector(170.0, (13, 17), (4.1, 3.7), (1.3, -2.2))
-    assert_same(both(density, transform, pose, detector, kind, renderer=renderer))
+    assert_same(both(density, transform, pose, detector, kind, renderer=renderer), kind)
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)
@@ -75,7 +77,7 @@ def test_where_rays_begin_and_end(renderer, kind, distance, sdd):
     density, transform = grid((12, 11, 10))
     pose = euler((0.13, -0.07, 0.2), (0.3, distance, -0.4))
     detector = Detector(sdd, (11, 9), (3.1, 2.9))
-    assert_same(both(density, transform, pose, detector, kind, renderer=renderer))
+    assert_same(both(density, transform, pose, detector, kind, renderer=renderer), kind)
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)

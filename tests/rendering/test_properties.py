@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from shared_volumes import euler, make_volume
 
 from napari_drr import DRR, Detector, RigidTransform, project, read
+from napari_drr.rendering.kernels._rays import bundle_of_rays
 from napari_drr.rendering.kernels._settings import RayLookup, RaySettings
 from napari_drr.rendering.project import integrate_rays
 
@@ -46,8 +47,9 @@ def test_a_reversed_ray_has_the_same_integral(shape, numbers, renderer):
     density, transform, detector = setting(shape)
     source, target = detector.rays(euler(numbers[:3], numbers[3:]))
     how = {"settings": RaySettings(renderer=renderer, n_points=20), "lookup": RayLookup()}
-    there = integrate_rays(density, transform, source, target, **how)
-    back = integrate_rays(density, transform, target, source.expand_as(target), **how)
+    source = source.expand_as(target)
+    there = integrate_rays(density, bundle_of_rays(transform, source, target), **how)
+    back = integrate_rays(density, bundle_of_rays(transform, target, source), **how)
     torch.testing.assert_close(there, back, atol=1e-9, rtol=1e-9)
 
 

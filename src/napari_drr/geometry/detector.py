@@ -316,17 +316,22 @@ def _pixel_offsets(
     pixels: Tensor, shape: tuple[int, int], like: Tensor
 ) -> tuple[Float[Tensor, "b n"], Float[Tensor, "b n"]]:
     """Columns and rows of flat pixel indices, as offsets from the image's center."""
-    if pixels.is_floating_point() or pixels.is_complex() or pixels.dtype == torch.bool:
-        raise TypeError(f"`pixels` must be integers, got {pixels.dtype}.")
-    if pixels.ndim not in (1, 2) or (pixels.ndim == 2 and len(pixels) not in (1, len(like))):
-        raise ValueError(
-            f"`pixels` must have the shape (N,) or ({len(like)}, N), got {tuple(pixels.shape)}."
-        )
+    check_pixels(pixels, len(like))
     height, width = shape
     flat = pixels if pixels.ndim == 2 else pixels[None]
     columns = (flat % width).to(like) - (width - 1) / 2
     rows = torch.div(flat, width, rounding_mode="floor").to(like) - (height - 1) / 2
     return columns, rows
+
+
+def check_pixels(pixels: Tensor, n_poses: int) -> None:
+    """Raise if pixel indices are no integers, or not one list for all poses or one for each."""
+    if pixels.is_floating_point() or pixels.is_complex() or pixels.dtype == torch.bool:
+        raise TypeError(f"`pixels` must be integers, got {pixels.dtype}.")
+    if pixels.ndim not in (1, 2) or (pixels.ndim == 2 and len(pixels) not in (1, n_poses)):
+        raise ValueError(
+            f"`pixels` must have the shape (N,) or ({n_poses}, N), got {tuple(pixels.shape)}."
+        )
 
 
 def _number(name: str, value: object) -> Number:

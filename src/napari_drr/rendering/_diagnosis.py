@@ -9,6 +9,7 @@ from torch import Tensor
 
 from napari_drr.geometry.detector import Detector
 from napari_drr.geometry.pose import RigidTransform
+from napari_drr.rendering.kernels._rays import SOURCE, bundle_of_plane
 from napari_drr.rendering.project import any_ray_hits
 
 if TYPE_CHECKING:
@@ -55,13 +56,13 @@ def faults(
     Returns:
         One sentence per fault.
     """
-    source, target = detector.rays(pose)
+    rays = bundle_of_plane(voxel_from_iso, detector.plane(pose), detector.shape)
     found = []
-    start = voxel_from_iso(source)
+    start = rays.lines[:, SOURCE]
     size = torch.tensor(shape).to(start)
     if bool(((start >= -0.5) & (start < size - 0.5)).all(-1).any()):
         found.append(INSIDE)
-    if not any_ray_hits(voxel_from_iso, source, target, shape):
+    if not any_ray_hits(rays, shape):
         return [*found, NO_HIT]
     iso_from_voxel = RigidTransform(torch.linalg.inv(voxel_from_iso.matrix))
     hidden = _share_behind_detector(detector, pose, iso_from_voxel, body)

@@ -19,6 +19,7 @@ from napari_drr.rendering._posed import PosedVolume
 from napari_drr.rendering._structures import ChannelTable, Weights
 from napari_drr.rendering._volume import Point
 from napari_drr.rendering.kernels import _ops
+from napari_drr.rendering.kernels._rays import RayBundle, bundle_of_plane, bundle_of_rays
 from napari_drr.rendering.kernels._settings import (
     DEFAULT_MEMORY_BUDGET,
     Progress,
@@ -251,7 +252,10 @@ class DRR(PosedVolume):
         """
         channels = self._structures.dense() if mask_to_channels else None
         lookup = self._lookup(channels, None)
-        return self._integrate(density, source, target, lookup, n_points)
+        like = self._affine
+        rays = bundle_of_rays(self._voxel_from_iso(), source.to(like), target.to(like))
+        image = self._integrate(density, rays, lookup, n_points)
+        return image.reshape(*target.shape[:2], -1).transpose(1, 2)
 
     def set_intrinsics_(
         self,
@@ -305,18 +309,18 @@ class DRR(PosedVolume):
         channels: ChannelTable | None,
     ) -> Tensor:
         pixels = self._pixels.current(self.detector)
-        source, target = self.detector.rays(pose.to(self._affine.device), calibration, pixels)
+        plane = self.detector.plane(pose.to(self._affine.device), calibration)
+        rays = bundle_of_plane(self._voxel_from_iso(), plane, self.detector.shape, pixels)
         density = self._density(bone_weight)
         lookup = self._lookup(channels, weights)
-        image = self._integrate(density, source, target, lookup, n_points, progress)
-        self._warn_if_missed(image, source, target)
+        image = self._integrate(density, rays, lookup, n_points, progress)
+        self._warn_if_missed(image, rays)
         return self._pixels.reshape(image, pixels, self.detector) if self.reshape else image
 
     def _integrate(
         self,
         density: Tensor,
-        source: Tensor,
-        target: Tensor,
+        rays: RayBundle,
         lookup: RayLookup,
         n_points: int | None,
         progress: Progress | None = None,
@@ -332,9 +336,7 @@ class DRR(PosedVolume):
         )
         return integrate_rays(
             density,
-            self._voxel_from_iso(),
-            source.to(self._affine),
-            target.to(self._affine),
+            rays,
             settings=settings,
             lookup=lookup,
             backend=self._backend,
@@ -351,17 +353,12 @@ class DRR(PosedVolume):
             1 if channels is None else channels.n_channels,
         )
 
-    def _warn_if_missed(self, image: Tensor, source: Tensor, target: Tensor) -> None:
+    def _warn_if_missed(self, image: Tensor, rays: RayBundle) -> None:
         """Warn of poses whose rays all miss, which only empty images can have."""
         if torch.compiler.is_compiling():
             return
         empty = (~image.detach().flatten(1).any(1)).nonzero()[:, 0].tolist()
-        voxel_from_iso, shape = self._voxel_from_iso(), self.density.shape
-        missed = [
-            i
-            for i in empty
-            if not any_ray_hits(voxel_from_iso, source[i][None], target[i][None], shape)
-        ]
+        missed = [i for i in empty if not any_ray_hits(rays.pose(i), self.density.shape)]
         if missed:
             which = f" (poses {', '.join(map(str, missed))} of the batch)" if len(image) > 1 else ""
             warnings.warn(NO_HIT + which, RenderWarning, stacklevel=4)

@@ -5,9 +5,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from napari_drr.geometry.detector import Detector
-from napari_drr.geometry.pose import RigidTransform, transform_points
+from napari_drr.geometry.pose import RigidTransform
 from napari_drr.rendering._arguments import rays_of_patch
 from napari_drr.rendering.kernels import _ops, reference
+from napari_drr.rendering.kernels._rays import RayBundle, bundle_of_plane
 from napari_drr.rendering.kernels._settings import (
     DEFAULT_MEMORY_BUDGET,
     DEFAULT_N_POINTS,
@@ -95,12 +96,10 @@ def project(
     _check_tables(labels, channel_of_label, weight_of_label, n_channels)
     _check_pixels(pixels, detector)
     density = density if density.is_floating_point() else density.float()
-    source, target = detector.rays(_as_transform(iso_from_camera), calibration, pixels)
+    plane = detector.plane(_as_transform(iso_from_camera), calibration)
     rays = integrate_rays(
         density,
-        _as_transform(voxel_from_iso),
-        source,
-        target,
+        bundle_of_plane(_as_transform(voxel_from_iso), plane, detector.shape, pixels),
         settings=settings,
         lookup=make_lookup(density, labels, channel_of_label, weight_of_label, n_channels),
         backend=_ops.resolve_backend(backend, density, settings),
@@ -166,15 +165,13 @@ def make_lookup(
 
 def integrate_rays(
     density: Float[Tensor, "x y z"],
-    voxel_from_iso: RigidTransform,
-    source: Float[Tensor, "#batch #ray 3"],
-    target: Float[Tensor, "batch ray 3"],
+    rays: RayBundle,
     *,
     settings: RaySettings,
     lookup: RayLookup,
     backend: str = "reference",
-) -> Float[Tensor, "batch channel ray"]:
-    """Integrate a volume along rays given in iso mm; see `project`.
+) -> Float[Tensor, "pose channel ray"]:
+    """Integrate a volume along rays; see `project`.
 
     Raises:
         ValueError: If the volume is not 3-D or channels meet another reduction than a sum.
@@ -186,43 +183,20 @@ def integrate_rays(
             f"Channels need `reducefn` 'sum', got {settings.reduction!r}: only sums can be told "
             "apart by structure."
         )
-    shape = target.shape[:2]
-    flat_source, flat_target, length = voxel_rays(voxel_from_iso, source, target)
-    if not target.numel():
-        return density.new_zeros(shape[0], lookup.n_channels, shape[1])
-    image = _ops.integrate(
+    if not rays.n_poses or not rays.n_rays:
+        return density.new_zeros(rays.n_poses, lookup.n_channels, rays.n_rays)
+    return _ops.integrate(
         density.permute(2, 1, 0).contiguous(),  # kernels index [z, y, x], x fastest
-        flat_source,
-        flat_target,
-        length,
+        rays,
         settings=settings,
         lookup=lookup,
         backend=backend,
     )
-    return image.reshape(-1, *shape).transpose(0, 1)
 
 
-def voxel_rays(
-    voxel_from_iso: RigidTransform, source: Tensor, target: Tensor
-) -> tuple[Float[Tensor, "ray 3"], Float[Tensor, "ray 3"], Float[Tensor, " ray"]]:
-    """Bring ray ends from iso mm to voxels, and measure them; batches are laid end to end.
-
-    Returns:
-        Source and target in voxels (x, y, z), and the distance between them in mm.
-    """
-    length = torch.sqrt(((target - source) ** 2).sum(-1))
-    matrix = voxel_from_iso.matrix.to(target)
-    start = transform_points(matrix, source).expand_as(target).reshape(-1, 3)
-    end = transform_points(matrix, target).reshape(-1, 3)
-    return start, end, length.reshape(-1)
-
-
-def any_ray_hits(
-    voxel_from_iso: RigidTransform, source: Tensor, target: Tensor, shape: torch.Size
-) -> bool:
+def any_ray_hits(rays: RayBundle, shape: torch.Size) -> bool:
     """Tell whether any ray meets the volume (`shape` is (x, y, z)) between source and target."""
-    start, end, _ = voxel_rays(voxel_from_iso, source.detach(), target.detach())
-    return bool(reference.hits(start, end, torch.Size(shape[::-1])).any())
+    return bool(reference.hits(rays.detach(), torch.Size(shape[::-1])).any())
 
 
 def _as_transform(matrix: Tensor | RigidTransform) -> RigidTransform:

@@ -1,18 +1,29 @@
-"""The one door to the integrators: the choice of backend.
+"""The one door to the integrators: the choice of backend, and the operators that torch knows.
 
 Whatever renders calls `integrate` here; backends stand behind it and can be added without a change
-above it.
+above it. The fused backends are one custom operator with its gradient a second one, so that
+`torch.compile` takes them as they are.
 """
 
 import logging
-from collections.abc import Callable
-from typing import Literal, get_args
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Literal, get_args
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from napari_drr.rendering.kernels import cpu, reference
-from napari_drr.rendering.kernels._settings import RayLookup, RaySettings
+from napari_drr.rendering.kernels import cpu, cuda, reference
+from napari_drr.rendering.kernels._rays import RayBundle
+from napari_drr.rendering.kernels._settings import (
+    Progress,
+    RayLookup,
+    RaySettings,
+    RendererName,
+)
+from napari_drr.rendering.reduce import ReductionName
 
 BackendName = Literal["auto", "reference", "cpu", "cuda"]
 
@@ -21,9 +32,12 @@ _log = logging.getLogger(__name__)
 # Why a backend can't render, by name; the fastest first.
 _REASONS: dict[str, Callable[[Tensor, RaySettings], str | None]] = {
     "cpu": cpu.reason_not_to_serve,
-    "cuda": lambda volume, settings: "this version has no fused CUDA kernels",
+    "cuda": cuda.reason_not_to_serve,
     "reference": lambda volume, settings: None,
 }
+
+# Operators take tensors and plain values only: who is told of progress goes beside them.
+_progress: ContextVar[Progress | None] = ContextVar("progress", default=None)
 
 
 def resolve_backend(backend: BackendName, volume: Tensor, settings: RaySettings) -> str:
@@ -58,28 +72,228 @@ def resolve_backend(backend: BackendName, volume: Tensor, settings: RaySettings)
 
 def integrate(
     volume: Float[Tensor, "z y x"],
-    source: Float[Tensor, "ray 3"],
-    target: Float[Tensor, "ray 3"],
-    length: Float[Tensor, " ray"],
+    rays: RayBundle,
     *,
     settings: RaySettings,
     lookup: RayLookup,
     backend: str = "reference",
-) -> Float[Tensor, "channel ray"]:
+) -> Float[Tensor, "pose channel ray"]:
     """Integrate a volume along rays.
 
     Args:
         volume: Attenuation at voxel centers.
-        source: Where each ray starts, in voxels (x, y, z).
-        target: Where each ray ends, in voxels (x, y, z).
-        length: Distance from source to target in mm.
+        rays: Where they run, in voxels and mm.
         settings: Renderer, reduction, samples and memory budget.
         lookup: Labels, and what becomes of each label.
         backend: A name that `resolve_backend` returned.
 
     Returns:
-        One number per channel and ray, in the volume's dtype; a ray's bits depend on that ray only.
+        One number per pose, channel and ray, in the volume's dtype; a ray's bits depend on that ray
+        only. Differentiable in `volume`, `rays.lines` and `lookup.weight_of_label`.
     """
-    if backend == "cpu":
-        return cpu.fused(volume, source, target, length, settings, lookup)
-    return reference.integrate_in_chunks(volume, source, target, length, settings, lookup)
+    if backend == "reference":
+        return reference.integrate_in_chunks(volume, rays, settings, lookup)
+    arguments = (
+        volume,
+        rays.lines,
+        rays.pixels,
+        *rays.shape,
+        lookup.labels,
+        lookup.channel_of_label,
+        lookup.weight_of_label,
+        lookup.n_channels,
+        settings.renderer,
+        settings.reduction,
+        settings.n_points,
+        backend,
+    )
+    operator: Callable[..., Tensor] = _integrate
+    if settings.progress is None:
+        return operator(*arguments)
+    with _reporting(settings.progress):
+        return operator(*arguments)
+
+
+@contextmanager
+def _reporting(progress: Progress) -> Iterator[None]:
+    token = _progress.set(progress)
+    try:
+        yield
+    finally:
+        _progress.reset(token)
+
+
+@torch.library.custom_op("napari_drr::integrate", mutates_args=())
+def _integrate(
+    volume: Tensor,
+    lines: Tensor,
+    pixels: Tensor | None,
+    height: int,
+    width: int,
+    labels: Tensor | None,
+    channel_of_label: Tensor | None,
+    weight_of_label: Tensor | None,
+    n_channels: int,
+    renderer: str,
+    reduction: str,
+    n_points: int,
+    backend: str,
+) -> Tensor:
+    volume, shape = volume.contiguous(), (height, width)
+    tables = (labels, channel_of_label, weight_of_label, n_channels)
+    if backend == "cuda":
+        return cuda.forward(volume, lines, pixels, shape, *tables, renderer, reduction, n_points)
+    settings = _settings(renderer, reduction, n_points, _progress.get())
+    return cpu.forward(volume, RayBundle(lines, shape, pixels), settings, RayLookup(*tables))
+
+
+@_integrate.register_fake
+def _(
+    volume: Tensor,
+    lines: Tensor,
+    pixels: Tensor | None,
+    height: int,
+    width: int,
+    labels: Tensor | None,
+    channel_of_label: Tensor | None,
+    weight_of_label: Tensor | None,
+    n_channels: int,
+    renderer: str,
+    reduction: str,
+    n_points: int,
+    backend: str,
+) -> Tensor:
+    n_rays = height * width if pixels is None else pixels.shape[-1]
+    return volume.new_empty(lines.shape[0], n_channels, n_rays)
+
+
+@torch.library.custom_op("napari_drr::integrate_backward", mutates_args=())
+def _integrate_backward(
+    gradient: Tensor,
+    volume: Tensor,
+    lines: Tensor,
+    weight_of_label: Tensor | None,
+    pixels: Tensor | None,
+    height: int,
+    width: int,
+    labels: Tensor | None,
+    channel_of_label: Tensor | None,
+    n_channels: int,
+    renderer: str,
+    reduction: str,
+    n_points: int,
+    backend: str,
+    by_volume: bool,
+    by_lines: bool,
+    by_weights: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients in volume, lines and weights; empty where they are not wanted."""
+    volume, shape, wanted = volume.contiguous(), (height, width), (by_volume, by_lines, by_weights)
+    tables = (labels, channel_of_label, weight_of_label, n_channels)
+    if backend == "cuda":
+        how = (renderer, reduction, n_points)
+        found = cuda.backward(gradient, volume, lines, pixels, shape, *tables, *how, wanted)
+    else:
+        settings = _settings(renderer, reduction, n_points, None)
+        rays, lookup = RayBundle(lines, shape, pixels), RayLookup(*tables)
+        found = cpu.backward(gradient, volume, rays, settings, lookup, wanted)
+    like = (volume, lines, lines if weight_of_label is None else weight_of_label)
+    first, second, third = (
+        tensor.new_empty(0) if g is None else g.to(tensor.dtype)
+        for g, tensor in zip(found, like, strict=True)
+    )
+    return first, second, third
+
+
+@_integrate_backward.register_fake
+def _(
+    gradient: Tensor,
+    volume: Tensor,
+    lines: Tensor,
+    weight_of_label: Tensor | None,
+    pixels: Tensor | None,
+    height: int,
+    width: int,
+    labels: Tensor | None,
+    channel_of_label: Tensor | None,
+    n_channels: int,
+    renderer: str,
+    reduction: str,
+    n_points: int,
+    backend: str,
+    by_volume: bool,
+    by_lines: bool,
+    by_weights: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    like = (volume, lines, lines if weight_of_label is None else weight_of_label)
+    first, second, third = (
+        torch.empty(t.shape, dtype=t.dtype, device=t.device) if wanted else t.new_empty(0)
+        for t, wanted in zip(like, (by_volume, by_lines, by_weights), strict=True)
+    )
+    return first, second, third
+
+
+def _settings(
+    renderer: Any, reduction: Any, n_points: int, progress: Progress | None
+) -> RaySettings:
+    name: RendererName = renderer
+    reduce: ReductionName = reduction
+    return RaySettings(name, reduce, n_points, progress=progress)
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    """Keep what the gradient needs: the inputs, nothing else."""
+    volume, lines, pixels, height, width, labels, channels, weights, *settings = inputs
+    ctx.save_for_backward(volume, lines, weights, pixels, labels, channels)
+    ctx.settings = (height, width), tuple(settings)
+
+
+def _differentiate(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    volume, lines, weights, pixels, labels, channels = ctx.saved_tensors
+    shape, settings = ctx.settings
+    needs = ctx.needs_input_grad
+    wanted = (needs[0], needs[1], needs[7])
+    tables = (pixels, *shape, labels, channels)
+    operator: Callable[..., tuple[Tensor, ...]] = _integrate_backward
+    found = operator(gradient, volume, lines, weights, *tables, *settings, *wanted)
+    by_volume, by_lines, by_weights = (g if w else None for g, w in zip(found, wanted, strict=True))
+    return (by_volume, by_lines, *(None,) * 5, by_weights, *(None,) * 5)
+
+
+def _keep_again(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+    gradient, volume, lines, weights, pixels, height, width, labels, channels, *rest = inputs
+    ctx.save_for_backward(gradient, volume, lines, weights, pixels, labels, channels)
+    *settings, by_volume, by_lines, by_weights = rest
+    ctx.settings = (height, width), settings, (by_volume, by_lines, by_weights)
+
+
+def _differentiate_again(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+    """Differentiate the gradient, through the reference: it is the same integral."""
+    gradient, volume, lines, weights, pixels, labels, channels = ctx.saved_tensors
+    shape, (n_channels, renderer, reduction, n_points, _), wanted = ctx.settings
+    with torch.enable_grad():
+        tensors = [
+            None if t is None else t.detach().requires_grad_()
+            for t in (gradient, volume, lines, weights)
+        ]
+        first, inner, way, factors = tensors
+        image = reference.integrate_in_chunks(
+            inner,  # type: ignore[arg-type] # None is for weights only
+            RayBundle(way, shape, pixels),  # type: ignore[arg-type] # likewise
+            _settings(renderer, reduction, n_points, None),
+            RayLookup(labels, channels, factors, n_channels),
+        )
+        chosen = [t for t, w in zip((inner, way, factors), wanted, strict=True) if w]
+        steep = [s for s, w in zip(slopes, wanted, strict=True) if w]
+        found = torch.autograd.grad(
+            image, chosen, first, create_graph=True, allow_unused=True, materialize_grads=True
+        )
+        total = sum((f * s.to(f)).sum() for f, s in zip(found, steep, strict=True))
+        sought = [t for t in tensors if t is not None]
+        again = iter(torch.autograd.grad(total, sought, allow_unused=True))
+    by = [None if t is None else next(again) for t in tensors]
+    return (*by, *(None,) * 13)
+
+
+_integrate.register_autograd(_differentiate, setup_context=_keep)
+_integrate_backward.register_autograd(_differentiate_again, setup_context=_keep_again)

@@ -5,52 +5,56 @@ nor a way to stop; a pool of ours does.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TypeVar
 
 import torch
 
-from napari_drr.rendering.kernels._settings import Progress
+# Enough units to keep the threads evenly busy, large enough that handing them out costs nothing.
+RAYS_PER_UNIT = 1024
 
-# Enough tiles to keep the threads evenly busy, large enough that handing them out costs nothing.
-RAYS_PER_TILE = 1024
+Unit = TypeVar("Unit")
 
 _pools: dict[int, ThreadPoolExecutor] = {}
 
 
-def run_tiles(
-    kernel: Callable[[int, int], None], n_rays: int, progress: Progress | None = None
+def run_units(
+    kernel: Callable[[Unit], None],
+    units: Sequence[Unit],
+    done: Callable[[Unit], None] | None = None,
 ) -> None:
-    """Run `kernel(start, stop)` on ranges of rays that cover all of them.
+    """Run `kernel(unit)` on every unit, on as many threads as torch uses.
 
-    As many threads are used as torch uses. Results do not depend on their number.
+    Results do not depend on the number of threads as long as no two units write to one place.
 
     Args:
-        kernel: Must release the GIL and write to its own rays only.
-        n_rays: Number of rays.
-        progress: Called with (rays done, rays in all), on the calling thread; what it raises ends
-            the run, tiles that have not begun are given up.
+        kernel: Must release the GIL for threads to help.
+        units: What to run it on.
+        done: Called with each finished unit, on the calling thread; what it raises ends the run,
+            units that have not begun are given up.
     """
-    starts = range(0, n_rays, RAYS_PER_TILE)
-    threads = min(torch.get_num_threads(), len(starts))
+    threads = min(torch.get_num_threads(), len(units))
     if threads <= 1:
-        for start in starts:
-            stop = min(start + RAYS_PER_TILE, n_rays)
-            kernel(start, stop)
-            if progress is not None:
-                progress(stop, n_rays)
+        for unit in units:
+            kernel(unit)
+            if done is not None:
+                done(unit)
         return
-    tiles = [
-        _pool(threads).submit(kernel, start, min(start + RAYS_PER_TILE, n_rays)) for start in starts
-    ]
+    waiting = {_pool(threads).submit(kernel, unit): unit for unit in units}
     try:
-        for count, tile in enumerate(as_completed(tiles), start=1):
-            tile.result()
-            if progress is not None:
-                progress(min(count * RAYS_PER_TILE, n_rays), n_rays)
+        for future in as_completed(waiting):
+            future.result()
+            if done is not None:
+                done(waiting[future])
     finally:
-        for tile in tiles:
-            tile.cancel()
+        for future in waiting:
+            future.cancel()
+
+
+def split(count: int, size: int) -> list[tuple[int, int]]:
+    """Cut `range(count)` into ranges of a size, as (start, stop)."""
+    return [(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def _pool(threads: int) -> ThreadPoolExecutor:

@@ -1,21 +1,40 @@
-"""The fused CPU kernels: float32 volumes, named reductions.
+"""The fused CPU kernels: float32 volumes, named reductions, gradients computed again, not stored.
 
-The forward pass is compiled; gradients are the reference's, of the same integral at the same rays,
-so they are exact and can be differentiated again.
+The loops are numba's, compiled at their first use on a machine and kept on disk. Threads of our own
+take them over ranges of rays; what they compute depends neither on the ranges nor on the threads.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_drr.rendering.kernels import reference
-from napari_drr.rendering.kernels._settings import RayLookup, RaySettings
-from napari_drr.rendering.kernels._threads import run_tiles
+from napari_drr.rendering.kernels._rays import RayBundle
+from napari_drr.rendering.kernels._settings import Progress, RayLookup, RaySettings
+from napari_drr.rendering.kernels._skipping import (
+    Bricks,
+    active_labels,
+    all_bricks,
+    find_bricks,
+)
+from napari_drr.rendering.kernels._threads import RAYS_PER_UNIT, run_units, split
+
+_log = logging.getLogger(__name__)
+
+_SLOW_SECONDS = 0.7  # what is kept on disk is loaded faster, what is compiled takes longer
+_LAYERS_PER_PART = 16  # of the volume's gradient; fixed, so that its bits are
+
+_ready: set[tuple[Any, str]] = set()
+
+Gradients = tuple[Tensor | None, Tensor | None, Tensor | None]
 
 
 def reason_not_to_serve(volume: Tensor, settings: RaySettings) -> str | None:
@@ -29,120 +48,352 @@ def reason_not_to_serve(volume: Tensor, settings: RaySettings) -> str | None:
     return None
 
 
-def integrate(
+def forward(
     volume: Float[Tensor, "z y x"],
-    source: Float[Tensor, "ray 3"],
-    target: Float[Tensor, "ray 3"],
-    length: Float[Tensor, " ray"],
+    rays: RayBundle,
     settings: RaySettings,
     lookup: RayLookup,
-) -> Float[Tensor, "channel ray"]:
+) -> Float[Tensor, "pose channel ray"]:
     """Integrate a volume along rays; see `reference.integrate` for arguments and result."""
-    loop, before = _loop(volume, settings, lookup)
-    n_rays = len(target)
-    out = np.empty((n_rays, lookup.n_channels), dtype=np.float32)
-    rays = tuple(_array(t) for t in (source, target, length))
+    job = _Job.of(volume, rays, settings, lookup)
+    shape = (rays.n_poses, lookup.n_channels, rays.n_rays)
+    if job.bricks.empty:
+        return torch.zeros(shape)
+    out = np.empty(shape, np.float32)
+    loop, extra = _forward_loop(settings, lookup)
 
-    def tile(start: int, stop: int) -> None:
-        loop(*before, *rays, out, start, stop)
+    def kernel(unit: tuple[int, int]) -> None:
+        loop(*job.head, *extra, out, *unit)
 
-    run_tiles(tile, n_rays, settings.progress)
-    return torch.from_numpy(out).T
-
-
-def _loop(volume: Tensor, settings: RaySettings, lookup: RayLookup) -> tuple[Any, tuple[Any, ...]]:
-    """Return the compiled loop for a render, and its arguments before the rays."""
-    # Importing numba and what it compiled takes a second: not for those who render elsewhere.
-    from napari_drr.rendering.kernels._traversal import make_siddon, make_trilinear
-
-    channelled = lookup.channel_of_label is not None
-    mode = "channels" if channelled else str(settings.reduction)
-    weighed = lookup.weight_of_label is not None
-    shape = tuple(reversed(volume.shape))
-    arguments = (_array(volume).reshape(-1), *_tables(lookup), shape)
-    if settings.renderer == "trilinear":
-        return make_trilinear(mode, weighed), (*arguments, settings.n_points)
-    low, high = (-0.5,) * 3, tuple(n - 0.5 for n in shape)
-    return make_siddon(mode, weighed), (*arguments, low, high)
+    _prepare(loop, job, lambda: kernel((0, 0)))
+    n_rays = rays.n_poses * rays.n_rays
+    run_units(kernel, split(n_rays, RAYS_PER_UNIT), _reporter(settings.progress, n_rays))
+    return torch.from_numpy(out)
 
 
-def _tables(lookup: RayLookup) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return labels, weights and channels as arrays of few types: each combination is compiled."""
-    labels, weights, channels = lookup.labels, lookup.weight_of_label, lookup.channel_of_label
-    if labels is not None and labels.dtype != torch.uint8:
-        labels = labels.to(torch.int32)
-    return (
-        np.empty(0, np.uint8) if labels is None else _array(labels).reshape(-1),
-        np.empty(0, np.float64) if weights is None else _array(weights).astype(np.float64),
-        np.empty(0, np.int64) if channels is None else _array(channels).astype(np.int64),
-    )
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(tensor.detach().numpy())
-
-
-def fused(
+def backward(
+    gradient: Float[Tensor, "pose channel ray"],
     volume: Float[Tensor, "z y x"],
-    source: Float[Tensor, "ray 3"],
-    target: Float[Tensor, "ray 3"],
-    length: Float[Tensor, " ray"],
+    rays: RayBundle,
     settings: RaySettings,
     lookup: RayLookup,
-) -> Float[Tensor, "channel ray"]:
-    """Integrate as `integrate` does, differentiable as `reference.integrate` is."""
-    weights = lookup.weight_of_label
-    apply: Callable[..., Tensor] = _Fused.apply
-    return apply(volume, source, target, length, weights, settings, lookup)
+    wanted: tuple[bool, bool, bool],
+) -> Gradients:
+    """Return the gradients in volume, lines and weights, each None where it is not wanted.
+
+    The bits depend neither on the number of threads nor on chance.
+    """
+    # A label of weight 0 adds nothing to the image, and still to the weights' gradient.
+    seen = RayLookup(lookup.labels, lookup.channel_of_label) if wanted[2] else lookup
+    job = _Job.of(volume, rays, settings, lookup, seen=seen)
+    slopes = np.ascontiguousarray(gradient.detach().numpy(), dtype=np.float32)
+    if settings.reduction == "sum":
+        by_lines, by_weights = None, None
+        if wanted[1] or wanted[2]:
+            by_lines, by_weights = _backward_sums(job, slopes, settings, wanted[2])
+        by_volume = _adjoint(job, slopes, settings) if wanted[0] else None
+    else:
+        by_volume, by_lines, by_weights = _backward_picks(job, slopes, settings, wanted)
+    found = (
+        None if by_volume is None else torch.from_numpy(by_volume).reshape(volume.shape),
+        None if by_lines is None else torch.from_numpy(by_lines).to(rays.lines.dtype),
+        None if by_weights is None else torch.from_numpy(by_weights),
+    )
+    by_volume_, by_lines_, by_weights_ = (
+        g if w else None for g, w in zip(found, wanted, strict=True)
+    )
+    return by_volume_, by_lines_, by_weights_
 
 
-class _Fused(torch.autograd.Function):
-    """The compiled integral with the reference's gradients."""
+@dataclass(frozen=True)
+class _Job:
+    """What all loops are given: plain arrays and numbers."""
 
-    @staticmethod
-    def forward(
-        ctx: Any,
+    volume: NDArray[np.float32]
+    labels: NDArray[Any]
+    weights: NDArray[np.float64]
+    channels: NDArray[np.int64]
+    shape: tuple[int, int, int]
+    bricks: Bricks
+    box: tuple[float, ...]
+    lines: NDArray[np.float64]
+    pixels: NDArray[np.int64]
+    detector: tuple[int, int]
+    n_rays: int
+
+    @classmethod
+    def of(
+        cls,
         volume: Tensor,
-        source: Tensor,
-        target: Tensor,
-        length: Tensor,
-        weights: Tensor | None,
+        rays: RayBundle,
         settings: RaySettings,
         lookup: RayLookup,
-    ) -> Tensor:
-        """Integrate; keep what the reference needs to do it again."""
-        ctx.save_for_backward(volume, source, target, length, weights)
-        ctx.settings, ctx.lookup = settings, lookup
-        return integrate(volume, source, target, length, settings, lookup)
+        seen: RayLookup | None = None,
+    ) -> "_Job":
+        """Gather arrays; `seen` says what counts where empty space is skipped."""
+        seen = lookup if seen is None else seen
+        depth, height, width = volume.shape
+        labels = None if lookup.labels is None else lookup.labels.contiguous()
+        active = active_labels(seen.channel_of_label, seen.weight_of_label)
+        trilinear = settings.renderer == "trilinear"
+        bricks = find_bricks(volume.detach(), labels, active, reach=int(trilinear))
+        return cls(
+            volume.detach().numpy().reshape(-1),
+            np.empty(0, np.uint8) if labels is None else labels.numpy().reshape(-1),
+            _table(lookup.weight_of_label, np.float64),
+            _table(lookup.channel_of_label, np.int64),
+            (width, height, depth),
+            bricks,
+            _box(bricks, trilinear),
+            np.ascontiguousarray(rays.lines.detach().numpy(), dtype=np.float64),
+            _pixels(rays.pixels),
+            rays.shape,
+            rays.n_rays,
+        )
 
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Differentiate the reference at the same rays."""
-        saved = ctx.saved_tensors
-        wanted = [i for i in range(5) if ctx.needs_input_grad[i]]
-        again = torch.is_grad_enabled()
-        with torch.enable_grad():
-            inputs = [
-                t if again or i not in wanted else t.detach().requires_grad_()
-                for i, t in enumerate(saved)
-            ]
-            volume, source, target, length, weights = inputs
-            image = reference.integrate_in_chunks(
-                volume,
-                source,
-                target,
-                length,
-                replace(ctx.settings, progress=None),
-                replace(ctx.lookup, weight_of_label=weights),
-            )
-            found = torch.autograd.grad(
-                image,
-                [inputs[i] for i in wanted],
-                gradients[0],
-                create_graph=again,
-                allow_unused=True,
-            )
-        result: list[Tensor | None] = [None] * 7
-        for i, gradient in zip(wanted, found, strict=True):
-            result[i] = gradient
-        return tuple(result)
+    @property
+    def labelled(self) -> bool:
+        """Whether what a segment adds depends on its label."""
+        return len(self.weights) > 0 or len(self.channels) > 0
+
+    @property
+    def head(self) -> tuple[Any, ...]:
+        """The arguments that most loops begin with."""
+        return (
+            self.volume,
+            self.labels,
+            self.weights,
+            self.channels,
+            self.shape,
+            self.bricks.full,
+            self.bricks.stride,
+            self.box,
+            *self.tail,
+        )
+
+    @property
+    def tail(self) -> tuple[Any, ...]:
+        """The arguments that tell the rays."""
+        return (self.lines, self.pixels, *self.detector, self.n_rays)
+
+    def units(self) -> list[tuple[int, int, int]]:
+        """Cut the rays into (part, start, stop), so that no two units share part and pose."""
+        n_poses = len(self.lines)
+        if self.n_rays <= RAYS_PER_UNIT:
+            poses = max(1, RAYS_PER_UNIT // self.n_rays)
+            return [(0, a * self.n_rays, b * self.n_rays) for a, b in split(n_poses, poses)]
+        return [
+            (part, pose * self.n_rays + a, pose * self.n_rays + b)
+            for pose in range(n_poses)
+            for part, (a, b) in enumerate(split(self.n_rays, RAYS_PER_UNIT))
+        ]
+
+
+def _forward_loop(settings: RaySettings, lookup: RayLookup) -> tuple[Any, tuple[int, ...]]:
+    """Return the compiled loop for a render, and its arguments between rays and result."""
+    # Importing numba and what it compiled takes a second: not for those who render elsewhere.
+    from napari_drr.rendering.kernels._numba_siddon import make_siddon
+    from napari_drr.rendering.kernels._numba_trilinear import make_trilinear
+
+    mode = "channels" if lookup.channel_of_label is not None else str(settings.reduction)
+    weighed = lookup.weight_of_label is not None
+    if settings.renderer == "trilinear":
+        return make_trilinear(mode, weighed), (settings.n_points,)
+    return make_siddon(mode, weighed), ()
+
+
+def _backward_sums(
+    job: _Job, slopes: NDArray[np.float32], settings: RaySettings, by_weight: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the gradients of sums and channels in lines and weights."""
+    from napari_drr.rendering.kernels._numba_siddon_backward import make_siddon_backward
+    from napari_drr.rendering.kernels._numba_trilinear_backward import make_trilinear_backward
+
+    units = job.units()
+    by_lines = np.zeros((max(u[0] for u in units) + 1, *job.lines.shape))
+    by_weights = np.zeros((len(units), len(job.weights)))
+    rows = dict(zip(units, by_weights, strict=True))
+    if settings.renderer == "trilinear":
+        loop = make_trilinear_backward("sum", False, job.labelled, by_weight)
+        no_picks = (np.empty(0, np.int64), np.empty(0, np.float64))
+
+        def kernel(unit: tuple[int, int, int]) -> None:
+            part, start, stop = unit
+            outputs = (by_lines[part], rows[unit], *no_picks)
+            loop(*job.head, settings.n_points, slopes, *outputs, start, stop)
+
+    else:
+        loop = make_siddon_backward(job.labelled, by_weight)
+
+        def kernel(unit: tuple[int, int, int]) -> None:
+            part, start, stop = unit
+            loop(*job.head, slopes, by_lines[part], rows[unit], start, stop)
+
+    if not job.bricks.empty:
+        rows[0, 0, 0] = np.zeros(len(job.weights))
+        _prepare(loop, job, lambda: kernel((0, 0, 0)))
+        run_units(kernel, units)
+    return by_lines.sum(0), by_weights.sum(0)
+
+
+def _adjoint(job: _Job, slopes: NDArray[np.float32], settings: RaySettings) -> NDArray[np.float32]:
+    """Return the gradient of sums and channels in the volume.
+
+    Each thread owns some of the volume's layers and takes all rays through them, so that no two
+    write to one voxel.
+    """
+    by_volume = np.zeros(len(job.volume), np.float32)
+    if settings.renderer == "trilinear":
+        _adjoint_trilinear(job, slopes, settings, by_volume)
+    else:
+        _adjoint_siddon(job, slopes, by_volume)
+    return by_volume
+
+
+def _adjoint_siddon(job: _Job, slopes: NDArray[np.float32], by_volume: NDArray[np.float32]) -> None:
+    from napari_drr.rendering.kernels._numba_siddon_volume import make_siddon_volume
+
+    loop = make_siddon_volume(job.labelled)
+    width, height, depth = job.shape
+    page = width * height
+    n_rays = len(job.lines) * job.n_rays
+
+    def kernel(part: tuple[int, int]) -> None:
+        low, high = part
+        shape = (width, height, high - low)
+        bricks = all_bricks(shape)
+        voxels = slice(low * page, high * page)
+        # The layers as a volume of their own, with the source where it is from there.
+        lines = job.lines.copy()
+        lines[:, 0, 2] -= low
+        labels = job.labels[voxels] if len(job.labels) else job.labels
+        head = (by_volume[voxels], labels, job.weights, job.channels, shape)
+        head = (*head, bricks.full, bricks.stride, _box(bricks, trilinear=False))
+        stop = n_rays if high > low else 0
+        loop(*head, lines, job.pixels, *job.detector, job.n_rays, slopes, 0, stop)
+
+    _prepare(loop, job, lambda: kernel((0, 0)))
+    run_units(kernel, split(depth, _LAYERS_PER_PART))
+
+
+def _adjoint_trilinear(
+    job: _Job, slopes: NDArray[np.float32], settings: RaySettings, by_volume: NDArray[np.float32]
+) -> None:
+    from napari_drr.rendering.kernels._numba_trilinear_volume import make_trilinear_volume
+
+    loop = make_trilinear_volume(job.labelled)
+    head = (by_volume, job.labels, job.weights, job.channels, job.shape, *job.tail)
+    n_rays = len(job.lines) * job.n_rays
+
+    def kernel(part: tuple[int, int]) -> None:
+        low, high = part
+        ends = (-1 if low == 0 else low, high)  # the first cell begins in the padding
+        stop = n_rays if high > low else 0
+        loop(*head, settings.n_points, slopes, *ends, 0, stop)
+
+    _prepare(loop, job, lambda: kernel((0, 0)))
+    # The last cell of a part reaches into the next part: neighbors take turns.
+    parts = split(job.shape[2], _LAYERS_PER_PART)
+    run_units(kernel, parts[::2])
+    run_units(kernel, parts[1::2])
+
+
+def _backward_picks(
+    job: _Job,
+    slopes: NDArray[np.float32],
+    settings: RaySettings,
+    wanted: tuple[bool, bool, bool],
+) -> tuple[NDArray[np.float32] | None, NDArray[np.float64], NDArray[np.float64]]:
+    """Return the gradients of the reductions that keep one sample of each ray."""
+    from napari_drr.rendering.kernels._numba_siddon_volume import make_siddon_pick
+    from napari_drr.rendering.kernels._numba_trilinear_backward import make_trilinear_backward
+    from napari_drr.rendering.kernels._numba_trilinear_volume import make_scatter
+
+    units = job.units()
+    by_lines = np.zeros((max(u[0] for u in units) + 1, *job.lines.shape))
+    by_volume = np.zeros(len(job.volume) if wanted[0] else 0, np.float32)
+    by_weights = np.zeros(len(job.weights))
+    n_rays = len(job.lines) * job.n_rays
+    picks, shares = np.full(n_rays, -1, np.int64), np.zeros(n_rays)
+    weighed, trilinear = len(job.weights) > 0, settings.renderer == "trilinear"
+    if trilinear:
+        loop = make_trilinear_backward(str(settings.reduction), weighed, weighed, False)
+        head = (*job.head, settings.n_points)
+    else:
+        loop = make_siddon_pick(settings.reduction == "max", weighed)
+        head = (*job.head[:3], *job.head[4:])
+
+    def kernel(unit: tuple[int, int, int]) -> None:
+        part, start, stop = unit
+        outputs = (by_lines[part], by_weights) if trilinear else (by_lines[part],)
+        loop(*head, slopes, *outputs, picks, shares, start, stop)
+
+    if not job.bricks.empty:
+        _prepare(loop, job, lambda: kernel((0, 0, 0)))
+        run_units(kernel, units)
+    if wanted[0] or wanted[2]:
+        scatter = make_scatter(trilinear, weighed)
+        volume = (job.volume, job.labels, job.weights, job.shape)
+        scatter(*volume, *job.tail, settings.n_points, picks, shares, by_volume, by_weights)
+    return by_volume, by_lines.sum(0), by_weights
+
+
+def _box(bricks: Bricks, trilinear: bool) -> tuple[float, ...]:
+    """Return the corners, in voxels, of the box outside which nothing is."""
+    if trilinear:
+        # The first voxel is interpolated from the padding on.
+        low = tuple(float(i) if i else -1.0 for i in bricks.low)
+        return (*low, *(float(i) for i in bricks.high))
+    return (*(i - 0.5 for i in bricks.low), *(i - 0.5 for i in bricks.high))
+
+
+def _table(tensor: Tensor | None, dtype: Any) -> NDArray[Any]:
+    if tensor is None:
+        return np.empty(0, dtype)
+    return np.ascontiguousarray(tensor.detach().numpy(), dtype=dtype)
+
+
+def _pixels(pixels: Tensor | None) -> NDArray[np.int64]:
+    if pixels is None:
+        return np.empty((1, 0), np.int64)
+    table = np.ascontiguousarray(pixels.numpy(), dtype=np.int64)
+    return table.reshape(-1, table.shape[-1])
+
+
+def _reporter(progress: Progress | None, n_rays: int) -> Any:
+    """Return what tells a render's progress as its units finish."""
+    if progress is None:
+        return None
+    done = 0
+
+    def report(unit: tuple[int, int]) -> None:
+        nonlocal done
+        done += unit[1] - unit[0]
+        progress(done, n_rays)
+
+    return report
+
+
+def _prepare(loop: Any, job: _Job, call: Any) -> None:
+    """Compile a loop, or load it from the disk, by a call for no rays; say so if it takes long."""
+    key = (loop, job.labels.dtype.str)
+    if key in _ready:
+        return
+    with _told_if_slow():
+        call()
+    _ready.add(key)
+
+
+@contextmanager
+def _told_if_slow() -> Iterator[None]:
+    timer = threading.Timer(
+        _SLOW_SECONDS,
+        _log.warning,
+        ["Compiling the CPU kernels for this kind of render: some seconds, once on this machine."],
+    )
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from napari_drr.rendering.kernels._rays import RayBundle
 from napari_drr.rendering.kernels._settings import RayLookup, RaySettings
 from napari_drr.rendering.reduce import reduce_samples, sum_by_channel
 
@@ -20,7 +21,7 @@ _NUMBERS_PER_SAMPLE = {"siddon": 14, "trilinear": 30}
 def integrate(
     volume: Float[Tensor, "z y x"],
     source: Float[Tensor, "ray 3"],
-    target: Float[Tensor, "ray 3"],
+    direction: Float[Tensor, "ray 3"],
     length: Float[Tensor, " ray"],
     settings: RaySettings,
     lookup: RayLookup,
@@ -30,16 +31,15 @@ def integrate(
     Args:
         volume: Attenuation at voxel centers.
         source: Where each ray starts, in voxels (x, y, z); voxel i has its center at i.
-        target: Where each ray ends, in voxels (x, y, z).
-        length: Distance from source to target in mm.
+        direction: From there to where the ray ends, in voxels (x, y, z).
+        length: Distance from source to end in mm.
         settings: Renderer, reduction and number of samples.
         lookup: Labels, and what becomes of each label.
 
     Returns:
-        One number per channel and ray. Differentiable in `volume`, `source`, `target`, `length` and
-        `lookup.weight_of_label`, any number of times.
+        One number per channel and ray. Differentiable in `volume`, `source`, `direction`, `length`
+        and `lookup.weight_of_label`, any number of times.
     """
-    direction = target - source
     if settings.renderer == "siddon":
         points, share = _siddon_samples(volume, source, direction)
         index = _nearest_index(points, volume)
@@ -61,42 +61,43 @@ def integrate(
 
 def integrate_in_chunks(
     volume: Float[Tensor, "z y x"],
-    source: Float[Tensor, "ray 3"],
-    target: Float[Tensor, "ray 3"],
-    length: Float[Tensor, " ray"],
+    rays: RayBundle,
     settings: RaySettings,
     lookup: RayLookup,
-) -> Float[Tensor, "channel ray"]:
+) -> Float[Tensor, "pose channel ray"]:
     """Integrate as `integrate` does, as many rays at once as the memory budget allows.
 
     Returns:
-        As `integrate`, in the volume's dtype, the same bits whatever the chunks.
+        One number per pose, channel and ray, in the volume's dtype, the same bits whatever the
+        chunks. Differentiable in `volume`, `rays.lines` and `lookup.weight_of_label`.
     """
-    n_rays = len(target)
+    n_rays = rays.n_poses * rays.n_rays
     chunk = settings.rays_per_chunk or max(
         1, settings.memory_budget // bytes_per_ray(volume.shape, settings)
     )
     starts = range(0, n_rays, chunk)
     # Storing what several chunks need for backward would undo them: it is computed again instead.
-    recompute = len(starts) > 1 and _needs_grad(volume, source, target, length, lookup)
+    recompute = len(starts) > 1 and _needs_grad(volume, rays.lines, lookup)
+
+    def integrate_chunk(volume: Tensor, start: int, stop: int) -> Tensor:
+        return integrate(volume, *rays.expand(start, stop), settings, lookup).to(volume.dtype)
+
     parts = []
     for start in starts:
-        rays = slice(start, start + chunk)
-        arguments = (volume, source[rays], target[rays], length[rays], settings, lookup)
+        stop = min(start + chunk, n_rays)
         if recompute:
-            part = checkpoint(integrate, *arguments, use_reentrant=False)
+            part = checkpoint(integrate_chunk, volume, start, stop, use_reentrant=False)
         else:
-            part = integrate(*arguments)
-        parts.append(part.to(volume.dtype))
+            part = integrate_chunk(volume, start, stop)
+        parts.append(part)
         if settings.progress is not None:
-            settings.progress(min(start + chunk, n_rays), n_rays)
-    return torch.cat(parts, -1)
+            settings.progress(stop, n_rays)
+    image = torch.cat(parts, -1)
+    return image.reshape(len(image), rays.n_poses, rays.n_rays).transpose(0, 1)
 
 
-def _needs_grad(
-    volume: Tensor, source: Tensor, target: Tensor, length: Tensor, lookup: RayLookup
-) -> bool:
-    tensors = (volume, source, target, length, lookup.weight_of_label)
+def _needs_grad(volume: Tensor, lines: Tensor, lookup: RayLookup) -> bool:
+    tensors = (volume, lines, lookup.weight_of_label)
     return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
 
 
@@ -130,12 +131,11 @@ def _interval(
     return torch.where(miss, 0.0, first), torch.where(miss, 0.0, last)
 
 
-def hits(
-    source: Float[Tensor, "ray 3"], target: Float[Tensor, "ray 3"], volume_shape: torch.Size
-) -> Tensor:
-    """Tell which rays meet the volume between source and target; all in voxels."""
+def hits(rays: RayBundle, volume_shape: torch.Size) -> Tensor:
+    """Tell which rays, the poses' laid end to end, meet the volume between source and end."""
+    source, direction, _ = rays.expand()
     size = source.new_tensor(volume_shape[::-1])
-    first, last = _interval(source, target - source, torch.full_like(size, -0.5), size - 0.5)
+    first, last = _interval(source, direction, torch.full_like(size, -0.5), size - 0.5)
     return (last > first)[:, 0]
 
 

@@ -92,23 +92,22 @@ def trilinear_backward_largest(
         voxel_x, rest_x = fix(x)
         voxel_y, rest_y = fix(y)
         voxel_z, rest_z = fix(z)
-        for i in range(0, FIX):
+        for i in range(0, tl.minimum(FIX, n_points - i_fix)):
             ahead = i * 1.0
-            taken = hit & (i_fix + i < n_points)
             cell_x, fx = cell_of(voxel_x, rest_x + ahead * step_x, nx)
             cell_y, fy = cell_of(voxel_y, rest_y + ahead * step_y, ny)
             cell_z, fz = cell_of(voxel_z, rest_z + ahead * step_z, nz)
             c000, c100, c010, c110, c001, c101, c011, c111 = corners(
-                volume, cell_x, cell_y, cell_z, nx, ny, nz, taken, WIDE
+                volume, cell_x, cell_y, cell_z, nx, ny, nz, hit, WIDE
             )
             value = interpolate(c000, c100, c010, c110, c001, c101, c011, c111, fx, fy, fz)
             if WEIGHED:
                 index, inside = owner(x, y, z, nx, ny, nz, WIDE)
                 _channel, weight = channel_and_weight(
-                    labels, channels, weights, index, inside, taken, MODE, WEIGHED
+                    labels, channels, weights, index, inside, hit, MODE, WEIGHED
                 )
                 value *= weight
-            better = taken & (value > best)
+            better = hit & (value > best)
             best = tl.where(better, value, best)
             best_sample = tl.where(better, i_fix + i, best_sample)
     # A largest value of zero is the empty space's: nothing moves it.

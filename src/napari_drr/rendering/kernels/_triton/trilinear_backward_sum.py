@@ -96,9 +96,8 @@ def trilinear_backward_sum(
         part = tl.zeros([LANES], tl.float32)
         part_x, part_y, part_z = part, part, part
         moment_x, moment_y, moment_z = part, part, part
-        for i in range(0, FIX):
+        for i in range(0, tl.minimum(FIX, n_points - i_fix)):
             ahead = i * 1.0
-            taken = hit & (i_fix + i < n_points)
             cell_x, fx = cell_of(voxel_x, rest_x + ahead * step_x, nx)
             cell_y, fy = cell_of(voxel_y, rest_y + ahead * step_y, ny)
             cell_z, fz = cell_of(voxel_z, rest_z + ahead * step_z, nz)
@@ -106,10 +105,10 @@ def trilinear_backward_sum(
             if WEIGHED or MODE == CHANNELS:
                 index, inside = owner(x, y, z, nx, ny, nz, WIDE)
                 channel, weight = channel_and_weight(
-                    labels, channels, weights, index, inside, taken, MODE, WEIGHED
+                    labels, channels, weights, index, inside, hit, MODE, WEIGHED
                 )
                 if MODE == CHANNELS:
-                    kept = taken & (channel >= 0)
+                    kept = hit & (channel >= 0)
                     factor = tl.load(at + channel.to(tl.int64) * n_rays, mask=kept, other=0.0)
                 factor *= weight
             if WANT_VOLUME:
@@ -126,12 +125,12 @@ def trilinear_backward_sum(
                     nx,
                     ny,
                     nz,
-                    taken,
+                    hit,
                     WIDE,
                 )
             if WANT_LINES:
                 c000, c100, c010, c110, c001, c101, c011, c111 = corners(
-                    volume, cell_x, cell_y, cell_z, nx, ny, nz, taken, WIDE
+                    volume, cell_x, cell_y, cell_z, nx, ny, nz, hit, WIDE
                 )
                 value, slope_x, slope_y, slope_z = slopes(
                     c000, c100, c010, c110, c001, c101, c011, c111, fx, fy, fz

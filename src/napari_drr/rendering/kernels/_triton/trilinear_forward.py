@@ -93,7 +93,7 @@ def trilinear_forward(
         voxel_x, rest_x = fix(x)
         voxel_y, rest_y = fix(y)
         voxel_z, rest_z = fix(z)
-        for i_group in range(0, FIX, UNROLL):
+        for i_group in range(0, tl.minimum(FIX, n_points - i_fix), UNROLL):
             for i in tl.static_range(UNROLL):
                 ahead = (i_group + i) * 1.0
                 taken = hit & (i_fix + i_group + i < n_points)

@@ -1,0 +1,154 @@
+"""Which bricks of a volume hold nothing: looked up once per volume, remembered while it stays.
+
+A volume is known by its storage and its version, which torch counts up with every change made
+through torch. A change that torch does not see (through `.data` or a NumPy view) is not seen here
+either: see `forget`.
+"""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
+
+from napari_drr.rendering.kernels._threads import run_units, split
+
+_MOST_LABELS = 1024
+"""With more, bricks tell only whether they hold anything: bits for each label would take memory."""
+
+_REMEMBERED = 8
+
+_lock = threading.Lock()
+_bits: OrderedDict[tuple[Any, ...], tuple[list[StorageWeakRef], NDArray[np.uint64]]] = OrderedDict()
+
+
+@dataclass(frozen=True)
+class Bricks:
+    """Where something is.
+
+    Args:
+        full: For each brick (flat, x fastest), whether it holds anything.
+        stride: Of bricks along x, y and z.
+        low: The corner (x, y, z) of the box of full bricks, in voxels.
+        high: The voxels after the box's last.
+    """
+
+    full: NDArray[np.uint8]
+    stride: tuple[int, int, int]
+    low: tuple[int, ...]
+    high: tuple[int, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether no brick holds anything."""
+        return any(high <= low for low, high in zip(self.low, self.high, strict=True))
+
+
+def find_bricks(
+    volume: Tensor, labels: Tensor | None, active: NDArray[np.bool_] | None, reach: int
+) -> Bricks:
+    """Return which bricks hold density of an active label.
+
+    Args:
+        volume: `[z, y, x]`, contiguous.
+        labels: On the same grid, or None.
+        active: Whether each label counts; None for all.
+        reach: See `mark_bricks`.
+
+    Returns:
+        The bricks.
+    """
+    from napari_drr.rendering.kernels._numba_bricks import BRICK, choose_bricks
+
+    if active is None or len(active) > _MOST_LABELS:
+        labels = active = None
+    full = choose_bricks(_remembered(volume, labels, active, reach), active)
+    ends = []
+    for axis, size in zip(((0, 1), (0, 2), (1, 2)), reversed(volume.shape), strict=True):
+        found = np.flatnonzero(full.any(axis))
+        low, high = (int(found[0]), int(found[-1]) + 1) if len(found) else (0, 0)
+        ends.append((low * BRICK, min(high * BRICK, size)))
+    low, high = zip(*ends, strict=True)
+    stride = (1, full.shape[2], full.shape[2] * full.shape[1])
+    return Bricks(full.reshape(-1), stride, low, high)
+
+
+def all_bricks(shape: tuple[int, int, int]) -> Bricks:
+    """Return the bricks of a volume (x, y, z) as if all held something."""
+    from napari_drr.rendering.kernels._numba_bricks import count_bricks
+
+    x, y, z = count_bricks(shape)
+    return Bricks(np.ones(x * y * z, np.uint8), (1, x, x * y), (0, 0, 0), shape)
+
+
+def forget() -> None:
+    """Look at every volume anew, as after a change that torch did not see."""
+    with _lock:
+        _bits.clear()
+
+
+def _remembered(
+    volume: Tensor, labels: Tensor | None, active: NDArray[np.bool_] | None, reach: int
+) -> NDArray[np.uint64]:
+    tensors = [t for t in (volume, labels) if t is not None]
+    words = 1 if active is None else -(-len(active) // 64)
+    # Tensors made in inference mode count no versions: they are looked at every time.
+    if any(t.is_inference() for t in tensors):
+        return _look(volume, labels, words, reach)
+    key = (*((_storage(t), t.data_ptr(), t._version, t.shape) for t in tensors), words, reach)
+    with _lock:
+        known = _bits.get(key)
+        if known is not None and not any(storage.expired() for storage in known[0]):
+            _bits.move_to_end(key)
+            return known[1]
+    found = _look(volume, labels, words, reach)
+    with _lock:
+        # The weak references keep storages' addresses from being given to others.
+        _bits[key] = ([StorageWeakRef(t.untyped_storage()) for t in tensors], found)
+        while len(_bits) > _REMEMBERED:
+            _bits.popitem(last=False)
+    return found
+
+
+def _storage(tensor: Tensor) -> int:
+    address: int = tensor.untyped_storage()._cdata
+    return address
+
+
+def _look(volume: Tensor, labels: Tensor | None, words: int, reach: int) -> NDArray[np.uint64]:
+    from napari_drr.rendering.kernels._numba_bricks import count_bricks, mark_bricks
+
+    depth, height, width = volume.shape
+    shape = (width, height, depth)
+    bits = np.empty((*reversed(count_bricks(shape)), words), np.uint64)
+    flat = volume.detach().numpy().reshape(-1)
+    flat_labels = np.empty(0, np.uint8) if labels is None else labels.numpy().reshape(-1)
+
+    def kernel(layers: tuple[int, int]) -> None:
+        mark_bricks(flat, flat_labels, shape, reach, bits, *layers)
+
+    run_units(kernel, split(len(bits), 1))
+    return bits
+
+
+def active_labels(
+    channel_of_label: Tensor | None, weight_of_label: Tensor | None
+) -> NDArray[np.bool_] | None:
+    """Return which labels can add to an image; None where all can."""
+    tables = []
+    if channel_of_label is not None:
+        tables.append(channel_of_label.numpy() >= 0)
+    if weight_of_label is not None:
+        tables.append(weight_of_label.detach().numpy() != 0)
+    if not tables:
+        return None
+    length = min(len(table) for table in tables)
+    active: NDArray[np.bool_] = torch.ones(length, dtype=torch.bool).numpy()
+    for table in tables:
+        active &= table[:length]
+    return None if active.all() else active
