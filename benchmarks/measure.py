@@ -1,6 +1,7 @@
 """Measures several programs in turns, so that what slows the machine slows all of them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
@@ -37,7 +38,7 @@ class Effort:
 
 
 FULL = Effort()
-SHORT = Effort(seconds=3.0, least=3)
+SHORT = Effort(seconds=2.0, least=3, least_slow=2, slow_s=10.0)
 QUICK = Effort(seconds=2.0, least=3, least_slow=2, slow_s=1.0)
 
 
@@ -50,10 +51,10 @@ class Timing:
         self.wall: list[float] = []
         self.gpu: list[float] = []
 
-    def prepare(self) -> None:
-        """Build and render once."""
+    def prepare(self, image: Path | None) -> None:
+        """Build and render once; keep the image where a file is named."""
         try:
-            self.warmup_s = self.program.prepare(self.case)
+            self.warmup_s = self.program.prepare(self.case, image)
         except NotMeasured as reason:
             self.note = f"not measured: {reason}"
 
@@ -85,14 +86,14 @@ class Timing:
 
 
 def take_turns(
-    cases: list[Case], programs: dict[str, Program], effort: Effort
+    cases: list[Case], programs: dict[str, Program], effort: Effort, image: Path | None = None
 ) -> list[dict[str, Any]]:
     """Measure cases of different programs in turns; return a row for each."""
     timings = [Timing(case, programs[case.program]) for case in cases]
     if len({case.program for case in cases}) < len(cases):
         raise ValueError("a worker holds one case at a time: measure one case per program")
     for timing in timings:
-        timing.prepare()
+        timing.prepare(image)
     while open_ones := [timing for timing in timings if not timing.done(effort)]:
         for timing in open_ones:
             timing.turn(effort)
