@@ -6,9 +6,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from napari_drr.geometry.camera import inverse_projection, perspective_projection
-from napari_drr.geometry.detector import Detector
+from napari_drr.geometry.detector import Detector, Number
 from napari_drr.geometry.pose import RigidTransform, convert
+from napari_drr.rendering._arguments import make_detector
 from napari_drr.rendering._diagnosis import faults
+from napari_drr.rendering._pixels import PixelSubset
 from napari_drr.rendering._volume import Frame, SubjectVolume
 
 
@@ -16,6 +18,7 @@ class PosedVolume(SubjectVolume):
     """A subject's volume and a detector, which a pose brings together."""
 
     detector: Detector
+    _pixels: PixelSubset
 
     def diagnose(self, *pose: RigidTransform | Tensor, **how: Any) -> list[str]:
         """Say what is wrong with a pose: rays that all miss, body behind the detector.
@@ -33,6 +36,47 @@ class PosedVolume(SubjectVolume):
             self._voxel_from_iso(),
             self.density.shape,
             self._body,
+        )
+
+    def set_intrinsics_(
+        self,
+        sdd: Number | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        delx: Number | None = None,
+        dely: Number | None = None,
+        x0: Number | None = None,
+        y0: Number | None = None,
+        p_subsample: float | None = None,
+        reverse_x_axis: bool | None = None,
+    ) -> None:
+        """Change the detector in place; None keeps a value. Sparse pixels are drawn anew."""
+        old = self.detector
+        self.detector = make_detector(
+            sdd=_either(sdd, old.sdd),
+            height=_either(height, old.height),
+            width=_either(width, old.width),
+            delx=_either(delx, old.delx),
+            dely=_either(dely, old.dely),
+            x0=_either(x0, old.x0),
+            y0=_either(y0, old.y0),
+            mirror=_either(reverse_x_axis, old.mirror),
+            orientation=old.orientation,
+        )
+        self._pixels.share = _either(p_subsample, self._pixels.share)
+        self._pixels.draw(self.detector)
+
+    def rescale_detector_(self, scale: float) -> None:
+        """Scale the number of pixels in place; the detector keeps its size in mm."""
+        if not scale > 0:
+            raise ValueError(f"`scale` must be positive, got {scale}.")
+        old = self.detector
+        height, width = max(1, round(old.height * scale)), max(1, round(old.width * scale))
+        self.set_intrinsics_(
+            height=height,
+            width=width,
+            delx=old.delx * old.width / width,
+            dely=old.dely * old.height / height,
         )
 
     def perspective_projection(
@@ -84,3 +128,7 @@ class PosedVolume(SubjectVolume):
                 f"`parameterization`; got {', '.join(type(p).__name__ for p in pose) or 'nothing'}."
             )
         return pose[0]
+
+
+def _either(new: Any, old: Any) -> Any:
+    return old if new is None else new

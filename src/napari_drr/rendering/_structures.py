@@ -44,6 +44,7 @@ class StructureTable:
             )
         self._mask = mask
         self._structures = structures
+        self._labels_of_name: dict[Any, list[int]] = {}
         # Along memory, x fastest: numbering a transposed volume takes ten times as long.
         counts = torch.bincount(mask.permute(2, 1, 0).reshape(-1))
         self._n_labels = len(counts)
@@ -65,6 +66,18 @@ class StructureTable:
         table = torch.full((max(self._n_labels, *ids, 0) + 1,), -1, device=self._mask.device)
         table[torch.tensor(ids, device=table.device)] = torch.arange(len(ids), device=table.device)
         return ChannelTable(table, len(ids), self._names(ids))
+
+    def apart(self) -> tuple[ChannelTable, list[int]]:
+        """Give every label that the volume holds a channel of its own, 0 included.
+
+        Returns:
+            The table, and the label of each channel.
+        """
+        labels = [0, *self._present]
+        table = torch.full((self._n_labels,), -1, device=self._mask.device)
+        index = torch.tensor(labels, device=table.device)
+        table[index] = torch.arange(len(labels), device=table.device)
+        return ChannelTable(table, len(labels)), labels
 
     def weights(self, weights: Weights) -> Float[Tensor, " label"]:
         """Return a factor for every label; structures that are not named keep 1.
@@ -90,16 +103,22 @@ class StructureTable:
             table = table.index_put((index.to(device),), factor)
         return table
 
+    @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator] # torch's
     def _labels_of(self, key: Any) -> list[int]:
         if not isinstance(key, Integral) or isinstance(key, bool):
-            return self._ids([key])
+            # Looking names up in a table takes longer than weighing layers anew.
+            if key not in self._labels_of_name:
+                self._labels_of_name[key] = self._ids([key])
+            return self._labels_of_name[key]
         if key < 0:
             raise ValueError(f"A label must be 0 or more, got {key} as a key of `weights`.")
         return [int(key)]
 
+    @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator] # torch's
     def _ids(self, selection: Sequence[Any]) -> list[int]:
         return list(dict.fromkeys(select_structures(self._structures, selection)))
 
+    @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator] # torch's
     def _names(self, ids: list[int]) -> list[str]:
         table = self._structures
         names = dict(zip(table["id"].tolist(), table["structure"].tolist(), strict=True))

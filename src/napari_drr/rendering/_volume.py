@@ -52,6 +52,8 @@ class SubjectVolume(nn.Module):
         self._table: StructureTable | None = None
         self._table_state: tuple[int, int] | None = None
         self._bone_mask: Tensor | None = None
+        self._weighed_density: Tensor | None = None
+        self._weighed_state: tuple[float, int, int] | None = None
         self._register_volume(persistent)
         self._set_geometry(isocenter)
 
@@ -83,6 +85,7 @@ class SubjectVolume(nn.Module):
     def _apply(self, fn: Any, recurse: bool = True) -> "SubjectVolume":
         """Move density and mask; the geometry follows the device but stays float64."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call] # torch's
+        self._weighed_density = self._weighed_state = None
         self._affine = self._affine.to(self._geometry_device)
         return self
 
@@ -124,6 +127,8 @@ class SubjectVolume(nn.Module):
     @property
     def _structures(self) -> StructureTable:
         """What the labels hold; read again when the mask was moved, loaded or edited in place."""
+        if torch.compiler.is_compiling() and self._table is not None:
+            return self._table  # what it was when the graph was traced
         mask = self.mask
         # Tensors made in inference mode count no versions: they are read every time.
         countless = mask is not None and mask.is_inference()
@@ -149,7 +154,21 @@ class SubjectVolume(nn.Module):
             )
         if not isinstance(bone_weight, Tensor) and bone_weight < 0:
             raise ValueError(f"`bone_weight` must be 0 or more, got {bone_weight}.")
-        return torch.where(self._bone, self.density * bone_weight, self.density)
+        if isinstance(bone_weight, Tensor) or self.density.requires_grad:
+            return torch.where(self._bone, self.density * bone_weight, self.density)
+        return self._weighed(float(bone_weight))
+
+    def _weighed(self, bone_weight: float) -> Tensor:
+        """Return the density with bone weighed; kept for the next pose."""
+        if bone_weight == 1.0:
+            return self.density
+        state = (bone_weight, self.density.data_ptr(), self.density._version)
+        if self._weighed_density is None or self._weighed_state != state:
+            self._weighed_density = torch.where(
+                self._bone, self.density * bone_weight, self.density
+            )
+            self._weighed_state = state
+        return self._weighed_density
 
     @property
     def _bone(self) -> Tensor:

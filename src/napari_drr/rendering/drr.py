@@ -9,13 +9,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from napari_drr.geometry.detector import Number
 from napari_drr.geometry.pose import RigidTransform
 from napari_drr.rendering._arguments import make_detector, rays_of_patch
 from napari_drr.rendering._diagnosis import NO_HIT
 from napari_drr.rendering._legacy import check_options
 from napari_drr.rendering._pixels import PixelSubset
 from napari_drr.rendering._posed import PosedVolume
+from napari_drr.rendering._recombination import (
+    LAYERS_PER_BUDGET,
+    Factors,
+    Layers,
+    Recombination,
+    View,
+)
 from napari_drr.rendering._structures import ChannelTable, Weights
 from napari_drr.rendering._volume import Point
 from napari_drr.rendering.kernels import _ops
@@ -135,6 +141,7 @@ class DRR(PosedVolume):
         )
         self._pixels = PixelSubset(p_subsample, redraw, generator)
         self._pixels.draw(self.detector)
+        self._recombination = Recombination()
         self._resolve_backend()
 
     def _resolve_backend(self) -> None:
@@ -142,6 +149,7 @@ class DRR(PosedVolume):
 
     def _apply(self, fn: Any, recurse: bool = True) -> "DRR":
         super()._apply(fn, recurse)
+        self._recombination.forget()
         self._resolve_backend()
         return self
 
@@ -257,47 +265,6 @@ class DRR(PosedVolume):
         image = self._integrate(density, rays, lookup, n_points)
         return image.reshape(*target.shape[:2], -1).transpose(1, 2)
 
-    def set_intrinsics_(
-        self,
-        sdd: Number | None = None,
-        height: int | None = None,
-        width: int | None = None,
-        delx: Number | None = None,
-        dely: Number | None = None,
-        x0: Number | None = None,
-        y0: Number | None = None,
-        p_subsample: float | None = None,
-        reverse_x_axis: bool | None = None,
-    ) -> None:
-        """Change the detector in place; None keeps a value. Sparse pixels are drawn anew."""
-        old = self.detector
-        self.detector = make_detector(
-            sdd=_either(sdd, old.sdd),
-            height=_either(height, old.height),
-            width=_either(width, old.width),
-            delx=_either(delx, old.delx),
-            dely=_either(dely, old.dely),
-            x0=_either(x0, old.x0),
-            y0=_either(y0, old.y0),
-            mirror=_either(reverse_x_axis, old.mirror),
-            orientation=old.orientation,
-        )
-        self._pixels.share = _either(p_subsample, self._pixels.share)
-        self._pixels.draw(self.detector)
-
-    def rescale_detector_(self, scale: float) -> None:
-        """Scale the number of pixels in place; the detector keeps its size in mm."""
-        if not scale > 0:
-            raise ValueError(f"`scale` must be positive, got {scale}.")
-        old = self.detector
-        height, width = max(1, round(old.height * scale)), max(1, round(old.width * scale))
-        self.set_intrinsics_(
-            height=height,
-            width=width,
-            delx=old.delx * old.width / width,
-            dely=old.dely * old.height / height,
-        )
-
     def _render(
         self,
         pose: RigidTransform,
@@ -311,11 +278,64 @@ class DRR(PosedVolume):
         pixels = self._pixels.current(self.detector)
         plane = self.detector.plane(pose.to(self._affine.device), calibration)
         rays = bundle_of_plane(self._voxel_from_iso(), plane, self.detector.shape, pixels)
-        density = self._density(bone_weight)
-        lookup = self._lookup(channels, weights)
-        image = self._integrate(density, rays, lookup, n_points, progress)
+        image = None
+        if channels is None:
+            image = self._recombined(rays, weights, bone_weight, n_points, progress)
+        if image is None:
+            density = self._density(bone_weight)
+            lookup = self._lookup(channels, weights)
+            image = self._integrate(density, rays, lookup, n_points, progress)
         self._warn_if_missed(image, rays)
         return self._pixels.reshape(image, pixels, self.detector) if self.reshape else image
+
+    def _recombined(
+        self,
+        rays: RayBundle,
+        weights: Weights | None,
+        bone_weight: float | Tensor | None,
+        n_points: int | None,
+        progress: Progress | None,
+    ) -> Tensor | None:
+        """Return the image without new rays where only weights have changed, else None."""
+        if not (weights or bone_weight is not None) or self.reducefn != "sum":
+            return None
+        if torch.compiler.is_compiling() or self.density.is_inference():
+            return None
+        table = self._structures.weights(weights) if weights else None
+        # Their gradients are those of rays.
+        sought = (rays.lines, self.density, table, bone_weight)
+        if torch.is_grad_enabled() and any(
+            isinstance(t, Tensor) and t.requires_grad for t in sought
+        ):
+            return None
+        self._density(bone_weight if bone_weight is None else 1.0)  # raises where bone is unknown
+        factors = Factors(table, None if bone_weight is None else float(bone_weight))
+
+        def build(factors: Factors) -> Layers | None:
+            return self._layers(factors, rays, n_points, progress)
+
+        view = View.of(rays, n_points, self.density, self.mask)
+        return self._recombination.image(view, factors, build)
+
+    def _layers(
+        self, factors: Factors, rays: RayBundle, n_points: int | None, progress: Progress | None
+    ) -> Layers | None:
+        """Render the layers that factors are applied to, if they fit into memory."""
+        channels, labels = None, None
+        if factors.weight_of_label is not None:
+            channels, labels = self._structures.apart()
+        parts = [self.density]
+        if factors.bone_weight is not None:
+            parts = [
+                torch.where(self._bone, 0.0, self.density),
+                torch.where(self._bone, self.density, 0.0),
+            ]
+        numbers = len(parts) * (1 if labels is None else len(labels)) * rays.n_poses * rays.n_rays
+        if numbers * self.density.itemsize > LAYERS_PER_BUDGET * self._settings.memory_budget:
+            return None
+        lookup = self._lookup(channels, None)
+        soft, *bone = (self._integrate(part, rays, lookup, n_points, progress) for part in parts)
+        return Layers(labels, soft, bone[0] if bone else None)
 
     def _integrate(
         self,
@@ -362,7 +382,3 @@ class DRR(PosedVolume):
         if missed:
             which = f" (poses {', '.join(map(str, missed))} of the batch)" if len(image) > 1 else ""
             warnings.warn(NO_HIT + which, RenderWarning, stacklevel=4)
-
-
-def _either(new: Any, old: Any) -> Any:
-    return old if new is None else new

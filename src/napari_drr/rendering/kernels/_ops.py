@@ -272,26 +272,25 @@ def _differentiate_again(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]
     gradient, volume, lines, weights, pixels, labels, channels = ctx.saved_tensors
     shape, (n_channels, renderer, reduction, n_points, _), wanted = ctx.settings
     with torch.enable_grad():
-        tensors = [
-            None if t is None else t.detach().requires_grad_()
-            for t in (gradient, volume, lines, weights)
-        ]
-        first, inner, way, factors = tensors
+        first, inner, way = (t.detach().requires_grad_() for t in (gradient, volume, lines))
+        factors = None if weights is None else weights.detach().requires_grad_()
         image = reference.integrate_in_chunks(
-            inner,  # type: ignore[arg-type] # None is for weights only
-            RayBundle(way, shape, pixels),  # type: ignore[arg-type] # likewise
+            inner,
+            RayBundle(way, shape, pixels),
             _settings(renderer, reduction, n_points, None),
             RayLookup(labels, channels, factors, n_channels),
         )
-        chosen = [t for t, w in zip((inner, way, factors), wanted, strict=True) if w]
+        inputs = (inner, way, factors)
+        chosen = [t for t, w in zip(inputs, wanted, strict=True) if w and t is not None]
         steep = [s for s, w in zip(slopes, wanted, strict=True) if w]
         found = torch.autograd.grad(
             image, chosen, first, create_graph=True, allow_unused=True, materialize_grads=True
         )
-        total = sum((f * s.to(f)).sum() for f, s in zip(found, steep, strict=True))
-        sought = [t for t in tensors if t is not None]
+        parts = [(f * s.to(f)).sum() for f, s in zip(found, steep, strict=True)]
+        total = torch.stack([part.double() for part in parts]).sum()
+        sought = [t for t in (first, *inputs) if t is not None]
         again = iter(torch.autograd.grad(total, sought, allow_unused=True))
-    by = [None if t is None else next(again) for t in tensors]
+    by = [None if t is None else next(again) for t in (first, *inputs)]
     return (*by, *(None,) * 13)
 
 

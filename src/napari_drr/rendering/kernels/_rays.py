@@ -1,8 +1,7 @@
 """Rays as kernels take them: a few vectors per pose rather than two ends per ray.
 
-A radiograph's rays leave one point and end on a grid of pixels, so seven vectors tell them all. What
-a kernel keeps per pose instead of per ray is memory that no image size takes, and a gradient that is
-21 numbers per pose.
+A radiograph's rays leave one point and end on a grid of pixels, so seven vectors tell them all.
+They take no memory that grows with the image, and their gradient is 21 numbers per pose.
 """
 
 from dataclasses import dataclass

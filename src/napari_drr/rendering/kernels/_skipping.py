@@ -63,24 +63,24 @@ def find_bricks(
     Returns:
         The bricks.
     """
-    from napari_drr.rendering.kernels._numba_bricks import BRICK, choose_bricks
+    from napari_drr.rendering.kernels._numba.bricks import choose_bricks
+    from napari_drr.rendering.kernels._numba.rays import BRICK
 
     if active is None or len(active) > _MOST_LABELS:
         labels = active = None
     full = choose_bricks(_remembered(volume, labels, active, reach), active)
-    ends = []
+    low, high = [], []
     for axis, size in zip(((0, 1), (0, 2), (1, 2)), reversed(volume.shape), strict=True):
         found = np.flatnonzero(full.any(axis))
-        low, high = (int(found[0]), int(found[-1]) + 1) if len(found) else (0, 0)
-        ends.append((low * BRICK, min(high * BRICK, size)))
-    low, high = zip(*ends, strict=True)
+        low.append(int(found[0]) * BRICK if len(found) else 0)
+        high.append(min((int(found[-1]) + 1) * BRICK, size) if len(found) else 0)
     stride = (1, full.shape[2], full.shape[2] * full.shape[1])
-    return Bricks(full.reshape(-1), stride, low, high)
+    return Bricks(full.reshape(-1), stride, tuple(low), tuple(high))
 
 
 def all_bricks(shape: tuple[int, int, int]) -> Bricks:
     """Return the bricks of a volume (x, y, z) as if all held something."""
-    from napari_drr.rendering.kernels._numba_bricks import count_bricks
+    from napari_drr.rendering.kernels._numba.bricks import count_bricks
 
     x, y, z = count_bricks(shape)
     return Bricks(np.ones(x * y * z, np.uint8), (1, x, x * y), (0, 0, 0), shape)
@@ -103,13 +103,13 @@ def _remembered(
     key = (*((_storage(t), t.data_ptr(), t._version, t.shape) for t in tensors), words, reach)
     with _lock:
         known = _bits.get(key)
-        if known is not None and not any(storage.expired() for storage in known[0]):
+        if known is not None and not any(_is_gone(storage) for storage in known[0]):
             _bits.move_to_end(key)
             return known[1]
     found = _look(volume, labels, words, reach)
     with _lock:
         # The weak references keep storages' addresses from being given to others.
-        _bits[key] = ([StorageWeakRef(t.untyped_storage()) for t in tensors], found)
+        _bits[key] = ([_weak(t) for t in tensors], found)
         while len(_bits) > _REMEMBERED:
             _bits.popitem(last=False)
     return found
@@ -120,8 +120,17 @@ def _storage(tensor: Tensor) -> int:
     return address
 
 
+def _weak(tensor: Tensor) -> StorageWeakRef:
+    return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call] # torch's
+
+
+def _is_gone(storage: StorageWeakRef) -> bool:
+    gone: bool = storage.expired()  # type: ignore[no-untyped-call] # torch's
+    return gone
+
+
 def _look(volume: Tensor, labels: Tensor | None, words: int, reach: int) -> NDArray[np.uint64]:
-    from napari_drr.rendering.kernels._numba_bricks import count_bricks, mark_bricks
+    from napari_drr.rendering.kernels._numba.bricks import count_bricks, mark_bricks
 
     depth, height, width = volume.shape
     shape = (width, height, depth)

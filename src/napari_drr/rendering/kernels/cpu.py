@@ -192,8 +192,8 @@ class _Job:
 def _forward_loop(settings: RaySettings, lookup: RayLookup) -> tuple[Any, tuple[int, ...]]:
     """Return the compiled loop for a render, and its arguments between rays and result."""
     # Importing numba and what it compiled takes a second: not for those who render elsewhere.
-    from napari_drr.rendering.kernels._numba_siddon import make_siddon
-    from napari_drr.rendering.kernels._numba_trilinear import make_trilinear
+    from napari_drr.rendering.kernels._numba.siddon import make_siddon
+    from napari_drr.rendering.kernels._numba.trilinear import make_trilinear
 
     mode = "channels" if lookup.channel_of_label is not None else str(settings.reduction)
     weighed = lookup.weight_of_label is not None
@@ -206,8 +206,8 @@ def _backward_sums(
     job: _Job, slopes: NDArray[np.float32], settings: RaySettings, by_weight: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the gradients of sums and channels in lines and weights."""
-    from napari_drr.rendering.kernels._numba_siddon_backward import make_siddon_backward
-    from napari_drr.rendering.kernels._numba_trilinear_backward import make_trilinear_backward
+    from napari_drr.rendering.kernels._numba.siddon_backward import make_siddon_backward
+    from napari_drr.rendering.kernels._numba.trilinear_backward import make_trilinear_backward
 
     units = job.units()
     by_lines = np.zeros((max(u[0] for u in units) + 1, *job.lines.shape))
@@ -251,7 +251,7 @@ def _adjoint(job: _Job, slopes: NDArray[np.float32], settings: RaySettings) -> N
 
 
 def _adjoint_siddon(job: _Job, slopes: NDArray[np.float32], by_volume: NDArray[np.float32]) -> None:
-    from napari_drr.rendering.kernels._numba_siddon_volume import make_siddon_volume
+    from napari_drr.rendering.kernels._numba.siddon_volume import make_siddon_volume
 
     loop = make_siddon_volume(job.labelled)
     width, height, depth = job.shape
@@ -267,9 +267,10 @@ def _adjoint_siddon(job: _Job, slopes: NDArray[np.float32], by_volume: NDArray[n
         lines = job.lines.copy()
         lines[:, 0, 2] -= low
         labels = job.labels[voxels] if len(job.labels) else job.labels
-        head = (by_volume[voxels], labels, job.weights, job.channels, shape)
-        head = (*head, bricks.full, bricks.stride, _box(bricks, trilinear=False))
+        tables = (labels, job.weights, job.channels, shape)
+        box = _box(bricks, trilinear=False)
         stop = n_rays if high > low else 0
+        head = (by_volume[voxels], *tables, bricks.full, bricks.stride, box)
         loop(*head, lines, job.pixels, *job.detector, job.n_rays, slopes, 0, stop)
 
     _prepare(loop, job, lambda: kernel((0, 0)))
@@ -279,7 +280,7 @@ def _adjoint_siddon(job: _Job, slopes: NDArray[np.float32], by_volume: NDArray[n
 def _adjoint_trilinear(
     job: _Job, slopes: NDArray[np.float32], settings: RaySettings, by_volume: NDArray[np.float32]
 ) -> None:
-    from napari_drr.rendering.kernels._numba_trilinear_volume import make_trilinear_volume
+    from napari_drr.rendering.kernels._numba.trilinear_volume import make_trilinear_volume
 
     loop = make_trilinear_volume(job.labelled)
     head = (by_volume, job.labels, job.weights, job.channels, job.shape, *job.tail)
@@ -305,9 +306,9 @@ def _backward_picks(
     wanted: tuple[bool, bool, bool],
 ) -> tuple[NDArray[np.float32] | None, NDArray[np.float64], NDArray[np.float64]]:
     """Return the gradients of the reductions that keep one sample of each ray."""
-    from napari_drr.rendering.kernels._numba_siddon_volume import make_siddon_pick
-    from napari_drr.rendering.kernels._numba_trilinear_backward import make_trilinear_backward
-    from napari_drr.rendering.kernels._numba_trilinear_volume import make_scatter
+    from napari_drr.rendering.kernels._numba.siddon_volume import make_siddon_pick
+    from napari_drr.rendering.kernels._numba.trilinear_backward import make_trilinear_backward
+    from napari_drr.rendering.kernels._numba.trilinear_volume import make_scatter
 
     units = job.units()
     by_lines = np.zeros((max(u[0] for u in units) + 1, *job.lines.shape))

@@ -10,8 +10,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from napari_drr.rendering.kernels._numba_rays import BRICK
-from napari_drr.rendering.kernels._numba_tools import OPTIONS
+from napari_drr.rendering.kernels._numba.rays import BRICK
+from napari_drr.rendering.kernels._numba.tools import OPTIONS
 
 WORD = 64
 """Labels that one word of bits tells of."""

@@ -6,16 +6,16 @@ from functools import cache
 import numpy as np
 from numba import njit
 
-from napari_drr.rendering.kernels._numba_rays import (
+from napari_drr.rendering.kernels._numba.rays import (
     column_and_row,
     fill_factors,
     length_of,
     line,
     pixel_of,
 )
-from napari_drr.rendering.kernels._numba_samples import corners, label_at, sample_frame
-from napari_drr.rendering.kernels._numba_tools import OPTIONS, Loop
-from napari_drr.rendering.kernels._numba_trilinear import mix
+from napari_drr.rendering.kernels._numba.samples import corners, label_at, sample_frame
+from napari_drr.rendering.kernels._numba.tools import OPTIONS, Loop
+from napari_drr.rendering.kernels._numba.trilinear import mix
 
 
 @njit(**OPTIONS)

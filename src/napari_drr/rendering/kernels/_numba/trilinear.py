@@ -5,14 +5,14 @@ from functools import cache
 import numpy as np
 from numba import njit
 
-from napari_drr.rendering.kernels._numba_rays import (
+from napari_drr.rendering.kernels._numba.rays import (
     BRICK,
     column_and_row,
     length_of,
     line,
     pixel_of,
 )
-from napari_drr.rendering.kernels._numba_samples import (
+from napari_drr.rendering.kernels._numba.samples import (
     OUTSIDE,
     corners,
     label_at,
@@ -20,7 +20,7 @@ from napari_drr.rendering.kernels._numba_samples import (
     plan_samples,
     sample_frame,
 )
-from napari_drr.rendering.kernels._numba_tools import (
+from napari_drr.rendering.kernels._numba.tools import (
     INLINE,
     OPTIONS,
     Loop,

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from numba import njit
 
-from napari_drr.rendering.kernels._numba_rays import (
+from napari_drr.rendering.kernels._numba.rays import (
     BRICK,
     add_ray_gradient,
     clipping_axis,
@@ -20,7 +20,7 @@ from napari_drr.rendering.kernels._numba_rays import (
     line,
     pixel_of,
 )
-from napari_drr.rendering.kernels._numba_samples import (
+from napari_drr.rendering.kernels._numba.samples import (
     OUTSIDE,
     corners,
     label_at,
@@ -28,7 +28,7 @@ from napari_drr.rendering.kernels._numba_samples import (
     plan_samples,
     sample_frame,
 )
-from napari_drr.rendering.kernels._numba_tools import (
+from napari_drr.rendering.kernels._numba.tools import (
     INLINE,
     OPTIONS,
     Loop,
@@ -36,7 +36,6 @@ from napari_drr.rendering.kernels._numba_tools import (
     stack_float32,
     stack_int32,
 )
-from napari_drr.rendering.kernels._numba_trilinear import mix
 
 
 @njit(**INLINE)

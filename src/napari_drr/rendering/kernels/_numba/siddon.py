@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from numba import njit
 
-from napari_drr.rendering.kernels._numba_rays import (
+from napari_drr.rendering.kernels._numba.rays import (
     BRICK,
     column_and_row,
     interval,
@@ -17,14 +17,13 @@ from napari_drr.rendering.kernels._numba_rays import (
     line,
     pixel_of,
 )
-from napari_drr.rendering.kernels._numba_slabs import (
-    RUN,
+from napari_drr.rendering.kernels._numba.slabs import (
     cut_slabs,
     plan_slabs,
     run_origin,
     slab_frame,
 )
-from napari_drr.rendering.kernels._numba_tools import (
+from napari_drr.rendering.kernels._numba.tools import (
     OPTIONS,
     Loop,
     prefetch,

@@ -13,8 +13,8 @@ import math
 import numpy as np
 from numba import njit
 
-from napari_drr.rendering.kernels._numba_rays import BRICK, brick_of
-from napari_drr.rendering.kernels._numba_tools import INLINE, OPTIONS
+from napari_drr.rendering.kernels._numba.rays import BRICK, brick_of
+from napari_drr.rendering.kernels._numba.tools import INLINE, OPTIONS
 
 RUN = 64
 """The most slabs that are cut at once."""

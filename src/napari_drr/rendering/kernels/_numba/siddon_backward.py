@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 from numba import njit
 
-from napari_drr.rendering.kernels._numba_rays import (
+from napari_drr.rendering.kernels._numba.rays import (
     BRICK,
     add_ray_gradient,
     clipping_axis,
@@ -26,15 +26,14 @@ from napari_drr.rendering.kernels._numba_rays import (
     line,
     pixel_of,
 )
-from napari_drr.rendering.kernels._numba_slabs import (
+from napari_drr.rendering.kernels._numba.slabs import (
     LANES,
-    RUN,
     cut_slabs,
     plan_slabs,
     run_origin,
     slab_frame,
 )
-from napari_drr.rendering.kernels._numba_tools import (
+from napari_drr.rendering.kernels._numba.tools import (
     OPTIONS,
     Loop,
     prefetch,

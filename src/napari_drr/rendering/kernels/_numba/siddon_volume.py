@@ -1,11 +1,11 @@
-"""Compiled loops for Siddon's gradient in the volume, and for the reductions that keep one sample."""
+"""Compiled loops for Siddon's gradient in the volume, and for reductions that keep one segment."""
 
 from functools import cache
 
 import numpy as np
 from numba import njit
 
-from napari_drr.rendering.kernels._numba_rays import (
+from napari_drr.rendering.kernels._numba.rays import (
     BRICK,
     clipping_axis,
     column_and_row,
@@ -15,14 +15,14 @@ from napari_drr.rendering.kernels._numba_rays import (
     line,
     pixel_of,
 )
-from napari_drr.rendering.kernels._numba_siddon_backward import finish_siddon
-from napari_drr.rendering.kernels._numba_slabs import (
+from napari_drr.rendering.kernels._numba.siddon_backward import finish_siddon
+from napari_drr.rendering.kernels._numba.slabs import (
     cut_slabs,
     plan_slabs,
     run_origin,
     slab_frame,
 )
-from napari_drr.rendering.kernels._numba_tools import (
+from napari_drr.rendering.kernels._numba.tools import (
     OPTIONS,
     Loop,
     stack_float32,

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from napari_drr.rendering.kernels._numba_tools import INLINE, OPTIONS
+from napari_drr.rendering.kernels._numba.tools import INLINE, OPTIONS
 
 BRICK = 8
 """Voxels along the edge of a brick, the unit in which empty space is skipped."""

@@ -1,0 +1,1 @@
+"""Compiled loops over rays. `reference.py` defines what they compute."""
