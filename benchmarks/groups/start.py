@@ -38,7 +38,7 @@ def measure(bench: Bench) -> list[Row]:
                 row = _row(bench, case, {"NUMBA_CACHE_DIR": cache})
                 rows.append({"what": kind, "program": "ours", "cache": state, **row})
                 print(f"  {rows[-1]}", flush=True)
-    return rows + peers_rows(bench)
+    return rows if bench.quick else rows + peers_rows(bench)
 
 
 def peers_rows(bench: Bench) -> list[Row]:
