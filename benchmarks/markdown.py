@@ -69,7 +69,7 @@ def _memory_goals(rows: list[Row]) -> list[Sequence[str]]:
             continue
         beyond = beyond_copy_mb(row)
         verdict = "reached" if beyond <= MEMORY_NEEDED_MB else "not reached"
-        lines.append((text, f"{beyond:.0f} MB", asked, verdict))
+        lines.append((text, f"{number(beyond)} MB", asked, verdict))
     return lines
 
 
@@ -136,7 +136,7 @@ def memory_table(rows: list[Row]) -> str:
         if "peak_mb" not in row:
             lines.append((name, str(row.get("note", NOT_MEASURED)), ""))
             continue
-        lines.append((name, f"{row['peak_mb']:.0f}", f"{beyond_copy_mb(row):.0f}"))
+        lines.append((name, number(row["peak_mb"]), number(beyond_copy_mb(row))))
     return table(["", "peak beyond what was loaded, MB", "beyond one more copy, MB"], lines)
 
 

@@ -162,5 +162,6 @@ def pick(rows: list[Row], **wanted: Any) -> Row | None:
 
 
 def beyond_copy_mb(row: Row) -> float:
-    """Return the peak beyond the volume and one copy of it; the volume was there before."""
-    return max(0.0, float(row["peak_mb"]) - float(row["volume_mb"]))
+    """Return the peak, less one copy of the volume where there was room for one in it."""
+    peak, volume = float(row["peak_mb"]), float(row["volume_mb"])
+    return peak - volume if peak >= volume else peak
