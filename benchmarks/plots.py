@@ -86,7 +86,7 @@ def scaling(rows: list[Row], path: Path) -> bool:
     if not measured:
         return False
     with plt.rc_context(MATTERS):
-        figure, all_axes = plt.subplots(2, 3, figsize=(9.0, 5.4), layout="constrained")
+        figure, all_axes = plt.subplots(2, 3, figsize=(9.0, 5.4), sharey=True, layout="constrained")
         flat = list(all_axes.flat)
         for axes, (series, label) in zip(flat, SERIES.items(), strict=False):
             _series(axes, [row for row in measured if row["series"] == series], label)

