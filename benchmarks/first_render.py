@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 LEAST_RENDERS, MOST_RENDERS, MOST_SECONDS = 2, 8, 8.0
 
@@ -24,7 +25,7 @@ def main() -> None:
 
     torch.set_num_threads(case.threads)
     scene = load_scene(folder / case.scene)
-    program.make_subject(scene, *([case.channels] if case.program == "nanodrr" else []))
+    program.load(scene, case)
 
     built = time.perf_counter()
     job = program.build(scene, case)
@@ -40,7 +41,7 @@ def main() -> None:
     print(json.dumps({"import_s": imported, "build_s": build_s, "renders_s": renders}))
 
 
-def import_seconds(name: str) -> "tuple[float, object]":
+def import_seconds(name: str) -> "tuple[float, Any]":
     """Import a program, with all that it needs."""
     from importlib import import_module
 

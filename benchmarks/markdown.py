@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.markdown_gpu import gpu_goals
+from benchmarks.markdown_gpu import gpu_goals, gpu_sentence
 from benchmarks.markdown_layout import number, table
 from benchmarks.tables import Row
 from benchmarks.targets import (
@@ -26,7 +26,7 @@ def both(values: list[str]) -> str:
     return " / ".join(values)
 
 
-def short_table(rows: list[Row], start: list[Row]) -> str:
+def short_table(rows: list[Row], start: list[Row], gpu: list[Row]) -> str:
     """Make the README's table."""
     lines: list[Sequence[str]] = []
     for one in compare(rows):
@@ -34,13 +34,16 @@ def short_table(rows: list[Row], start: list[Row]) -> str:
         ours = both([milliseconds(row) for row in one.ours])
         lines.append((one.target.text, ours, compared, _ratios(one)))
     times = table(["ms, frontal / oblique", "napari-drr", "compared with", "ratio"], lines)
-    return f"{times}\n\n{memory_sentence(rows)} {start_sentence(start)}".strip()
+    told = [memory_sentence(rows), start_sentence(start), gpu_sentence(gpu)]
+    return f"{times}\n\n{' '.join(filter(None, told))}"
 
 
 def _ratios(one: Comparison) -> str:
     shown = [NOT_MEASURED if ratio is None else f"{ratio:.2g} x" for ratio in one.ratios]
     whole = [f"{r:.0f} x" if r and r >= 10 else s for r, s in zip(one.ratios, shown, strict=True)]
-    return whole[0] if whole == [NOT_MEASURED] * 2 else both(whole)
+    if whole == [NOT_MEASURED] * 2:
+        return NOT_MEASURED
+    return f"{both(whole)} {'the time' if one.target.own else 'faster'}"
 
 
 def goals_table(rows: list[Row], gpu: list[Row]) -> str:
@@ -89,7 +92,7 @@ def memory_sentence(rows: list[Row]) -> str:
             told.append(f"{number(row['peak_mb'])} MB ({NAMES[program]})")
     if not told:
         return f"Memory: {NOT_MEASURED}."
-    return f"Peak memory of one image beyond the loaded volume: {', '.join(told)}."
+    return f"Memory of one image beyond the loaded CT: {', '.join(told)}."
 
 
 def start_sentence(start: list[Row]) -> str:
@@ -127,7 +130,7 @@ _SPREADS = (("q1_ms", "q3_ms"), ("min_ms", "max_ms"))
 
 
 def memory_table(rows: list[Row]) -> str:
-    """Show peaks, and what is left of them beyond one copy of the volume."""
+    """Show peaks, and what is left of ours beyond one copy of the volume."""
     lines: list[Sequence[str]] = []
     for row in rows:
         if row["what"] != "memory":
@@ -136,8 +139,11 @@ def memory_table(rows: list[Row]) -> str:
         if "peak_mb" not in row:
             lines.append((name, str(row.get("note", NOT_MEASURED)), ""))
             continue
-        lines.append((name, number(row["peak_mb"]), number(beyond_copy_mb(row))))
-    return table(["", "peak beyond what was loaded, MB", "beyond one more copy, MB"], lines)
+        beyond = number(beyond_copy_mb(row)) if row["program"] == "ours" else ""
+        lines.append((name, number(row["peak_mb"]), beyond))
+    return table(
+        ["", "peak beyond what was loaded, MB", "beyond one copy of the volume, MB"], lines
+    )
 
 
 def accuracy_table(rows: list[Row]) -> str:

@@ -23,6 +23,16 @@ def gpu_goals(rows: list[Row]) -> list[Sequence[str]]:
     return lines
 
 
+def gpu_sentence(rows: list[Row]) -> str:
+    """Tell the least ratios, or that there are none."""
+    told = []
+    for renderer, peer in GPU_NEEDED:
+        if found := ratios(rows, renderer, peer):
+            least = min(wall for wall, _ in found)
+            told.append(f"{renderer} at least {least:.2g} x faster than {NAMES[peer]}")
+    return f"On a GPU: {', '.join(told) or NOT_MEASURED}."
+
+
 def ratios(rows: list[Row], renderer: str, peer: str) -> list[tuple[float, float]]:
     """Return ratios of wall and of GPU time for every case that both programs rendered."""
     times: dict[str, dict[str, Row]] = {}

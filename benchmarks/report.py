@@ -45,7 +45,7 @@ def page(rows: dict[str, list[Row]], machine: dict[str, Any], pictures: dict[str
     """Fill the page's template; a section whose table is missing says so."""
     made = {
         "goals": markdown.goals_table(rows["must_reach"], rows["gpu"]),
-        "short": markdown.short_table(rows["must_reach"], rows["start"]),
+        "short": markdown.short_table(rows["must_reach"], rows["start"], rows["gpu"]),
         "times": markdown.times_table(rows["must_reach"]),
         "memory": markdown.memory_table(rows["must_reach"]),
         "accuracy": markdown.accuracy_table(rows["accuracy"]),
@@ -91,7 +91,7 @@ def machine_sentence(facts: dict[str, Any]) -> str:
     )
     gpu = facts["gpu"] or "no GPU"
     machine = f"{facts['cpu']}, {facts['cores']} cores, {gpu}, {facts['system']}"
-    return f"{facts['ct'].capitalize()}. {machine}. {versions}. {facts['date']}."
+    return f"{facts['ct'][0].upper()}{facts['ct'][1:]}. {machine}. {versions}. {facts['date']}."
 
 
 def write_readme(rows: dict[str, list[Row]], machine: dict[str, Any]) -> None:
@@ -102,7 +102,7 @@ def write_readme(rows: dict[str, list[Row]], machine: dict[str, Any]) -> None:
     before, rest = text.split(BEGIN, 1)
     after = rest.split(END, 1)[1]
     facts = machine_sentence(machine["must_reach"])
-    table = markdown.short_table(rows["must_reach"], rows["start"])
+    table = markdown.short_table(rows["must_reach"], rows["start"], rows["gpu"])
     README.write_text(f"{before}{BEGIN}\n\n{table}\n\n{facts}\n\n{END}{after}")
 
 

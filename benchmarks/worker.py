@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -55,9 +56,10 @@ class Worker:
         return {"wall_s": wall, "gpu_s": gpu}
 
     def memory(self, case: dict[str, Any]) -> dict[str, Any]:
-        """Measure the peak of the first render of a case.
+        """Measure the peak while the case's module is made and renders for the first time.
 
-        The same case has been rendered in a tiny scene before, which loads the program's code.
+        The CT is loaded before, and the same case was rendered in a tiny scene, which loads the
+        program's code.
         """
         what = Case(**case)
         torch.set_num_threads(what.threads)
@@ -67,12 +69,16 @@ class Worker:
         tiny.render(tiny.prepare(0))
         del tiny
         scene = self._scene(what.scene)
-        job = self.program.build(scene, what)
-        pose = job.prepare(0)
+        self.program.load(scene, what)
+
+        def run() -> Any:
+            job = self.program.build(scene, what)
+            return job, job.render(job.prepare(0))
+
         volume = scene.density.nbytes / MEGABYTE
         if what.device == "cuda":
-            return {"peak_mb": _peak_on_gpu(job, pose), "how": "torch's", "volume_mb": volume}
-        peak, how = peak_while(lambda: job.render(pose))
+            return {"peak_mb": _peak_on_gpu(run), "how": "torch's", "volume_mb": volume}
+        peak, how = peak_while(run)
         return {"peak_mb": peak, "how": how, "volume_mb": volume}
 
     def density_difference(self, scene: str) -> dict[str, Any]:
@@ -86,13 +92,15 @@ class Worker:
         return self.scene[1]
 
 
-def _peak_on_gpu(job: Job, pose: Any) -> float:
+def _peak_on_gpu(run: Callable[[], Any]) -> float:
     torch.cuda.synchronize()
     before = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
-    job.render(pose)
+    kept = run()
     torch.cuda.synchronize()
-    return (torch.cuda.max_memory_allocated() - before) / MEGABYTE
+    peak = torch.cuda.max_memory_allocated() - before
+    del kept
+    return peak / MEGABYTE
 
 
 def _answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:

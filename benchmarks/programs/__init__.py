@@ -1,6 +1,7 @@
-"""The programs that are measured, each behind the same two functions.
+"""The programs that are measured, each behind the same functions.
 
-A program's module has `build(scene, case) -> Job`. `Job.prepare(repeat)` makes a repeat's pose,
+A program's module has `load(scene, case)`, which makes and keeps what a user loads once, and
+`build(scene, case) -> Job`. `Job.prepare(repeat)` makes a repeat's pose,
 which is not timed; `Job.render(pose)` is.
 """
 

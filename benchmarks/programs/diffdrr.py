@@ -40,6 +40,11 @@ def build(scene: Scene, case: Case) -> Job:
     return Job(lambda repeat: euler_pose(case, repeat), render)
 
 
+def load(scene: Scene, case: Case) -> None:
+    """Make the subject that `build` will use, which is the part that users do once."""
+    make_subject(scene)
+
+
 @lru_cache(maxsize=1)  # reading takes longer than rendering
 def make_subject(scene: Scene) -> torchio.Subject:
     """Read the CT with DiffDRR's own map from HU to density."""

@@ -42,6 +42,11 @@ def build(scene: Scene, case: Case) -> Job:
     return Job(prepare, render)
 
 
+def load(scene: Scene, case: Case) -> None:
+    """Make the subject that `build` will use, which is the part that users do once."""
+    make_subject(scene, case.channels)
+
+
 @lru_cache(maxsize=1)  # reading takes longer than rendering
 def make_subject(scene: Scene, labelled: bool) -> Subject:
     """Hold the density as it is; with labels, every one gets a channel."""

@@ -62,6 +62,11 @@ def weights_job(drr: DRR, scene: Scene, case: Case) -> Job:
     return Job(prepare, render)
 
 
+def load(scene: Scene, case: Case) -> None:
+    """Make the subject that `build` will use, which is the part that users do once."""
+    make_subject(scene)
+
+
 @lru_cache(maxsize=1)  # reading takes longer than rendering
 def make_subject(scene: Scene) -> torchio.Subject:
     """Make the subject that a user would read from files."""
