@@ -18,7 +18,8 @@ from napari_drr.rendering.kernels._numba.rays import (
     pixel_of,
 )
 from napari_drr.rendering.kernels._numba.slabs import (
-    cut_slabs,
+    cut_spans,
+    place_edges,
     plan_slabs,
     run_origin,
     slab_frame,
@@ -79,8 +80,10 @@ def make_siddon(mode: str, weighed: bool) -> Loop:
         n_runs_at_most = max(shape) // BRICK + 2
         starts = np.empty(n_runs_at_most, np.int64)
         counts = np.empty(n_runs_at_most, np.int64)
-        near, middle, far = stack_int32(80), stack_int32(80), stack_int32(80)
-        cross_u, cross_v = stack_float32(80), stack_float32(80)
+        voxel_u, voxel_v = stack_float32(160), stack_float32(160)
+        place_u, place_v = stack_int32(160), stack_int32(160)
+        place, middle = stack_int32(160), stack_int32(160)
+        span_0, span_1, span_2 = stack_float32(160), stack_float32(160), stack_float32(160)
         totals = np.zeros(out.shape[1])
         factors = weights.astype(np.float32)
         for index in range(start, stop):
@@ -103,43 +106,42 @@ def make_siddon(mode: str, weighed: bool) -> Loop:
                 for run in range(n_runs):
                     q, n = starts[run], counts[run]
                     origin = run_origin(frame, q, n)
-                    cut_slabs(frame, origin, shape, stride, n, near, middle, far, cross_u, cross_v)
-                    enter, high = origin[4], origin[5]
+                    place_edges(
+                        frame, origin, shape, stride, n, voxel_u, voxel_v, place_u, place_v, place
+                    )
+                    cut_spans(
+                        frame, origin, n, voxel_u, voxel_v, place_u, place_v, middle, span_0,
+                        span_1, span_2,
+                    )  # fmt: skip
                     base = q * stride[m] + int(origin[0]) * stride[u] + int(origin[1]) * stride[v]
                     for i in range(n):
-                        prefetch(volume, base + i * stride[m] + near[i])
+                        prefetch(volume, base + i * stride[m] + place[i])
                     if summed:
                         # Three sums, since each addition waits for the one before.
                         part_0, part_1, part_2 = np.float32(0), np.float32(0), np.float32(0)
                         for i in range(n):
-                            one = min(cross_u[i], cross_v[i])
-                            two = max(cross_u[i], cross_v[i])
-                            leave = min(np.float32(i + 1), high)
-                            value_0 = volume[base + near[i]]
-                            value_1 = volume[base + middle[i]]
-                            value_2 = volume[base + far[i]]
+                            at_0 = np.uint64(base + place[i])
+                            at_1 = np.uint64(base + middle[i])
+                            at_2 = np.uint64(base + place[i + 1])
+                            value_0, value_1, value_2 = volume[at_0], volume[at_1], volume[at_2]
                             if weighed:
-                                value_0 *= factors[labels[base + near[i]]]
-                                value_1 *= factors[labels[base + middle[i]]]
-                                value_2 *= factors[labels[base + far[i]]]
-                            part_0 += value_0 * (one - enter)
-                            part_1 += value_1 * (two - one)
-                            part_2 += value_2 * (leave - two)
-                            enter = leave
+                                value_0 *= factors[labels[at_0]]
+                                value_1 *= factors[labels[at_1]]
+                                value_2 *= factors[labels[at_2]]
+                            part_0 += value_0 * span_0[i]
+                            part_1 += value_1 * span_1[i]
+                            part_2 += value_2 * span_2[i]
                             base += stride[m]
                         total += np.float64(part_0) + np.float64(part_1) + np.float64(part_2)
                     else:
                         for i in range(n):
-                            one = min(cross_u[i], cross_v[i])
-                            two = max(cross_u[i], cross_v[i])
-                            leave = min(np.float32(i + 1), high)
                             for segment in range(3):
                                 if segment == 0:
-                                    at, span = base + near[i], one - enter
+                                    at, span = np.uint64(base + place[i]), span_0[i]
                                 elif segment == 1:
-                                    at, span = base + middle[i], two - one
+                                    at, span = np.uint64(base + middle[i]), span_1[i]
                                 else:
-                                    at, span = base + far[i], leave - two
+                                    at, span = np.uint64(base + place[i + 1]), span_2[i]
                                 if span > 0.0:
                                     value = np.float64(volume[at])
                                     if weighed:
@@ -152,7 +154,6 @@ def make_siddon(mode: str, weighed: bool) -> Loop:
                                         total = max(total, value * span)
                                     else:
                                         total = max(total, value)
-                            enter = leave
                             base += stride[m]
                 if channelled:
                     totals *= scale

@@ -28,7 +28,8 @@ from napari_drr.rendering.kernels._numba.rays import (
 )
 from napari_drr.rendering.kernels._numba.slabs import (
     LANES,
-    cut_slabs,
+    cut_crossings,
+    place_edges,
     plan_slabs,
     run_origin,
     slab_frame,
@@ -105,9 +106,11 @@ def make_siddon_backward(labelled: bool, by_weight: bool) -> Loop:
         n_runs_at_most = max(shape) // BRICK + 2
         starts = np.empty(n_runs_at_most, np.int64)
         counts = np.empty(n_runs_at_most, np.int64)
-        near, middle, far = stack_int32(80), stack_int32(80), stack_int32(80)
-        cross_u, cross_v = stack_float32(80), stack_float32(80)
-        value_0, value_1, value_2 = stack_float32(80), stack_float32(80), stack_float32(80)
+        voxel_u, voxel_v = stack_float32(160), stack_float32(160)
+        place_u, place_v = stack_int32(160), stack_int32(160)
+        place, middle = stack_int32(160), stack_int32(160)
+        cross_u, cross_v = stack_float32(160), stack_float32(160)
+        value_0, value_1, value_2 = stack_float32(160), stack_float32(160), stack_float32(160)
         lane_u, lane_v, lane_m = stack_float32(16), stack_float32(16), stack_float32(16)
         moment_u, moment_v, moment_m = stack_float32(16), stack_float32(16), stack_float32(16)
         lane_span = stack_float32(16)
@@ -141,21 +144,30 @@ def make_siddon_backward(labelled: bool, by_weight: bool) -> Loop:
             for run in range(n_runs):
                 q, n = starts[run], counts[run]
                 origin = run_origin(frame, q, n)
-                cut_slabs(frame, origin, shape, stride, n, near, middle, far, cross_u, cross_v)
-                low, high = origin[4], origin[5]
+                place_edges(
+                    frame, origin, shape, stride, n, voxel_u, voxel_v, place_u, place_v, place
+                )
+                cut_crossings(
+                    frame, origin, n, voxel_u, voxel_v, place_u, place_v, middle, cross_u, cross_v
+                )
+                half = np.float32(origin[7])
+                edge, low, high = origin[4], origin[5], origin[6]
                 base = q * stride[m] + int(origin[0]) * stride[u] + int(origin[1]) * stride[v]
                 for i in range(n):
-                    prefetch(volume, base + i * stride[m] + near[i])
+                    prefetch(volume, base + i * stride[m] + place[i])
                 for i in range(n):
                     at = base + i * stride[m]
+                    at_0 = np.uint64(at + place[i])
+                    at_1 = np.uint64(at + middle[i])
+                    at_2 = np.uint64(at + place[i + 1])
                     if labelled:
-                        value_0[i] = volume[at + near[i]] * factors[labels[at + near[i]]]
-                        value_1[i] = volume[at + middle[i]] * factors[labels[at + middle[i]]]
-                        value_2[i] = volume[at + far[i]] * factors[labels[at + far[i]]]
+                        value_0[i] = volume[at_0] * factors[labels[at_0]]
+                        value_1[i] = volume[at_1] * factors[labels[at_1]]
+                        value_2[i] = volume[at_2] * factors[labels[at_2]]
                     else:
-                        value_0[i] = volume[at + near[i]]
-                        value_1[i] = volume[at + middle[i]]
-                        value_2[i] = volume[at + far[i]]
+                        value_0[i] = volume[at_0]
+                        value_1[i] = volume[at_1]
+                        value_2[i] = volume[at_2]
                 for i in range(n, (n + LANES - 1) & -LANES):
                     value_0[i], value_1[i], value_2[i] = zero, zero, zero
                 if q == frame[9]:
@@ -169,8 +181,8 @@ def make_siddon_backward(labelled: bool, by_weight: bool) -> Loop:
                 for block in range(0, np.int32((n + LANES - 1) & -LANES), LANES):
                     for lane in range(LANES):
                         i = block + lane
-                        enter = max(np.float32(np.int32(i)), low)
-                        leave = min(np.float32(np.int32(i)) + one_more, high)
+                        position = np.float32(np.int32(i)) - half
+                        enter, leave = max(position, low), min(position + one_more, high)
                         at_u, at_v = cross_u[i], cross_v[i]
                         before, between, after = value_0[i], value_1[i], value_2[i]
                         drop_1, drop_2 = before - between, between - after
@@ -186,7 +198,6 @@ def make_siddon_backward(labelled: bool, by_weight: bool) -> Loop:
                         lane_span[lane] += (
                             before * (one - enter) + between * (two - one) + after * (leave - two)
                         )
-                edge = q - 0.5
                 sum_u, sum_v, sum_m, far_u, far_v, far_m = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
                 for lane in range(LANES):
                     sum_u += lane_u[lane]
@@ -207,15 +218,15 @@ def make_siddon_backward(labelled: bool, by_weight: bool) -> Loop:
                     enter = low
                     for i in range(n):
                         at = base + i * stride[m]
-                        leave = min(np.float32(i + 1), high)
+                        leave = min(np.float32(i + 1) - half, high)
                         one, two = min(cross_u[i], cross_v[i]), max(cross_u[i], cross_v[i])
                         for segment in range(3):
                             if segment == 0:
-                                voxel, part = at + near[i], one - enter
+                                voxel, part = at + place[i], one - enter
                             elif segment == 1:
                                 voxel, part = at + middle[i], two - one
                             else:
-                                voxel, part = at + far[i], leave - two
+                                voxel, part = at + place[i + 1], leave - two
                             label = labels[voxel]
                             channel = channels[label] if len(channels) else 0
                             if channel >= 0 and part > 0.0:

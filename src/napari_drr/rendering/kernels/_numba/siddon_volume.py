@@ -17,7 +17,9 @@ from napari_drr.rendering.kernels._numba.rays import (
 )
 from napari_drr.rendering.kernels._numba.siddon_backward import finish_siddon
 from napari_drr.rendering.kernels._numba.slabs import (
-    cut_slabs,
+    cut_crossings,
+    cut_spans,
+    place_edges,
     plan_slabs,
     run_origin,
     slab_frame,
@@ -66,8 +68,10 @@ def make_siddon_volume(labelled: bool) -> Loop:
         n_runs_at_most = max(shape) // BRICK + 2
         starts = np.empty(n_runs_at_most, np.int64)
         counts = np.empty(n_runs_at_most, np.int64)
-        near, middle, far = stack_int32(80), stack_int32(80), stack_int32(80)
-        cross_u, cross_v = stack_float32(80), stack_float32(80)
+        voxel_u, voxel_v = stack_float32(160), stack_float32(160)
+        place_u, place_v = stack_int32(160), stack_int32(160)
+        place, middle = stack_int32(160), stack_int32(160)
+        span_0, span_1, span_2 = stack_float32(160), stack_float32(160), stack_float32(160)
         n_labels = max(len(weights), len(channels))
         factors = np.zeros(max(n_labels, 1), np.float32)
         for index in range(start, stop):
@@ -94,26 +98,28 @@ def make_siddon_volume(labelled: bool) -> Loop:
             for run in range(n_runs):
                 q, n = starts[run], counts[run]
                 origin = run_origin(frame, q, n)
-                cut_slabs(frame, origin, shape, stride, n, near, middle, far, cross_u, cross_v)
-                enter, high = origin[4], origin[5]
+                place_edges(
+                    frame, origin, shape, stride, n, voxel_u, voxel_v, place_u, place_v, place
+                )
+                cut_spans(
+                    frame, origin, n, voxel_u, voxel_v, place_u, place_v, middle, span_0, span_1,
+                    span_2,
+                )  # fmt: skip
                 base = q * stride[m] + int(origin[0]) * stride[u] + int(origin[1]) * stride[v]
                 for i in range(n):
                     at = base + i * stride[m]
-                    leave = min(np.float32(i + 1), high)
-                    one, two = min(cross_u[i], cross_v[i]), max(cross_u[i], cross_v[i])
                     for segment in range(3):
                         if segment == 0:
-                            voxel, part = at + near[i], one - enter
+                            voxel, part = at + place[i], span_0[i]
                         elif segment == 1:
-                            voxel, part = at + middle[i], two - one
+                            voxel, part = at + middle[i], span_1[i]
                         else:
-                            voxel, part = at + far[i], leave - two
+                            voxel, part = at + place[i + 1], span_2[i]
                         if part > 0.0:
                             share = part * scale
                             if labelled:
                                 share *= factors[labels[voxel]]
                             by_volume[voxel] += np.float32(share)
-                    enter = leave
 
     loop: Loop = siddon_volume
     return loop
@@ -158,8 +164,10 @@ def make_siddon_pick(largest: bool, weighed: bool) -> Loop:
         n_runs_at_most = max(shape) // BRICK + 2
         starts = np.empty(n_runs_at_most, np.int64)
         counts = np.empty(n_runs_at_most, np.int64)
-        near, middle, far = stack_int32(80), stack_int32(80), stack_int32(80)
-        cross_u, cross_v = stack_float32(80), stack_float32(80)
+        voxel_u, voxel_v = stack_float32(160), stack_float32(160)
+        place_u, place_v = stack_int32(160), stack_int32(160)
+        place, middle = stack_int32(160), stack_int32(160)
+        cross_u, cross_v = stack_float32(160), stack_float32(160)
         differences, moments = np.zeros(3), np.zeros(3)
         for index in range(start, stop):
             picks[index] = -1
@@ -188,20 +196,25 @@ def make_siddon_pick(largest: bool, weighed: bool) -> Loop:
             for run in range(n_runs):
                 q, n = starts[run], counts[run]
                 origin = run_origin(frame, q, n)
-                cut_slabs(frame, origin, shape, stride, n, near, middle, far, cross_u, cross_v)
-                enter, high = origin[4], origin[5]
+                place_edges(
+                    frame, origin, shape, stride, n, voxel_u, voxel_v, place_u, place_v, place
+                )
+                cut_crossings(
+                    frame, origin, n, voxel_u, voxel_v, place_u, place_v, middle, cross_u, cross_v
+                )
+                edge, enter, high = origin[4], origin[5], origin[6]
                 base = q * stride[m] + int(origin[0]) * stride[u] + int(origin[1]) * stride[v]
                 for i in range(n):
                     at = base + i * stride[m]
-                    leave = min(np.float32(i + 1), high)
+                    leave = min(np.float32(i + 1) - np.float32(origin[7]), high)
                     one, two = min(cross_u[i], cross_v[i]), max(cross_u[i], cross_v[i])
                     for segment in range(3):
                         if segment == 0:
-                            voxel, here, there = at + near[i], enter, one
+                            voxel, here, there = at + place[i], enter, one
                         elif segment == 1:
                             voxel, here, there = at + middle[i], one, two
                         else:
-                            voxel, here, there = at + far[i], two, leave
+                            voxel, here, there = at + place[i + 1], two, leave
                         if there <= here:
                             continue
                         value = np.float64(volume[voxel])
@@ -211,7 +224,7 @@ def make_siddon_pick(largest: bool, weighed: bool) -> Loop:
                         if size > best:
                             best, best_value = size, value
                             picks[index] = voxel
-                            from_at, to_at = q - 0.5 + here, q - 0.5 + there
+                            from_at, to_at = edge + here, edge + there
                             axis_one = u if cross_u[i] < cross_v[i] else v
                             from_axis = m
                             if segment == 0 and q + i == frame[9]:

@@ -4,8 +4,8 @@ Take the axis m in which a ray moves most, in voxels. Within a slab of one voxel
 at most one plane of each other axis, u and v. So a slab holds three segments, whose ends are the
 lesser and the greater of two crossings in closed form, and no slab needs to know of the one before.
 
-Runs of slabs start anew from float64: a run's first position is split into a whole voxel and a
-fraction, and within a run of 64 slabs float32 is exact to some 1e-6 voxel.
+Runs of slabs start anew from float64: the position in a run's middle is split into a whole voxel
+and a fraction, and within 64 slabs of it float32 is exact to some 1e-6 voxel.
 """
 
 import math
@@ -16,7 +16,7 @@ from numba import njit
 from napari_drr.rendering.kernels._numba.rays import BRICK, brick_of
 from napari_drr.rendering.kernels._numba.tools import INLINE, OPTIONS
 
-RUN = 64
+RUN = 128
 """The most slabs that are cut at once."""
 
 LANES = 16
@@ -54,7 +54,8 @@ def slab_frame(s, d, shape, first, last):
 def plan_slabs(frame, shape, bricks, brick_stride, starts, counts):
     """List the runs of slabs that may meet something; return how many there are.
 
-    Within a brick's depth a ray moves at most a brick along u and v: it meets no other bricks than
+    Indices are unsigned here and in all hot loops: signed ones are asked whether they count from the
+    end. Within a brick's depth a ray moves at most a brick along u and v: it meets no other bricks than
     those of the four pairs of where it enters and leaves.
     """
     m, u, v, slope_u, slope_v, offset_u, offset_v, begin, end, k_first, k_stop = frame
@@ -62,7 +63,7 @@ def plan_slabs(frame, shape, bricks, brick_stride, starts, counts):
     stride_m, stride_u, stride_v = brick_stride[m], brick_stride[u], brick_stride[v]
     here_u = brick_of(offset_u + slope_u * begin, n_u) * stride_u
     here_v = brick_of(offset_v + slope_v * begin, n_v) * stride_v
-    n_runs, count, k = 0, 0, k_first
+    n_runs, count, k, begin_run = 0, 0, k_first, k_first
     while k < k_stop:
         stop = min((k // BRICK + 1) * BRICK, k_stop)
         leave = min(stop - 0.5, end)
@@ -70,17 +71,18 @@ def plan_slabs(frame, shape, bricks, brick_stride, starts, counts):
         there_v = brick_of(offset_v + slope_v * leave, n_v) * stride_v
         at = (k // BRICK) * stride_m
         full = (
-            bricks[at + here_u + here_v]
-            | bricks[at + there_u + here_v]
-            | bricks[at + here_u + there_v]
-            | bricks[at + there_u + there_v]
+            bricks[np.uint64(at + here_u + here_v)]
+            | bricks[np.uint64(at + there_u + here_v)]
+            | bricks[np.uint64(at + here_u + there_v)]
+            | bricks[np.uint64(at + there_u + there_v)]
         )
         here_u, here_v = there_u, there_v
         if full:
             if count == 0:
-                starts[n_runs] = k
-            count = stop - starts[n_runs]
+                begin_run = k
+            count = stop - begin_run
         if count > 0 and (not full or count > RUN - BRICK or stop == k_stop):
+            starts[n_runs] = begin_run
             counts[n_runs] = count
             n_runs += 1
             count = 0
@@ -90,48 +92,109 @@ def plan_slabs(frame, shape, bricks, brick_stride, starts, counts):
 
 @njit(**INLINE)
 def run_origin(frame, q, n):
-    """Return whole voxels and fractions (u, v) where a run's first slab begins, and its ends."""
+    """Return where a run begins.
+
+    Positions within a run are counted from its middle, `edge` along m, where float32 is finest.
+
+    Returns:
+        Whole voxels of u and v there, and fractions; `edge`; the run's ends, counted from it, and
+        half of its slabs.
+    """
     m, u, v, slope_u, slope_v, offset_u, offset_v, begin, end, k_first, k_stop = frame
-    edge = q - 0.5
+    half = n >> 1
+    edge = q + half - 0.5
     at_u, at_v = offset_u + slope_u * edge, offset_v + slope_v * edge
     whole_u, whole_v = math.floor(at_u), math.floor(at_v)
-    low = np.float32(max(begin - edge, 0.0))
-    high = np.float32(min(end - edge, float(n)))
-    return whole_u, whole_v, np.float32(at_u - whole_u), np.float32(at_v - whole_v), low, high
+    low = np.float32(max(begin - edge, -float(half)))
+    high = np.float32(min(end - edge, float(n - half)))
+    rest = np.float32(at_u - whole_u), np.float32(at_v - whole_v)
+    return whole_u, whole_v, rest[0], rest[1], edge, low, high, half
 
 
 @njit(**INLINE)
-def cut_slabs(frame, origin, shape, stride, n, near, middle, far, cross_u, cross_v):
-    """Cut a run of slabs into segments.
+def place_edges(frame, origin, shape, stride, n, voxel_u, voxel_v, place_u, place_v, place):
+    """Find the voxels of u and v at the slabs' edges, n + 1 of them, relative to the run's.
 
-    Fills in, for each slab, the voxels of its three segments, relative to the run's first (`near`
-    the one it enters by, `far` the one it leaves by), and where it crosses from one voxel of u and
-    v to the next, counted from the run's beginning; the slab's end where it does not.
+    Fills in the voxels and what they add to a flat index, apart and together.
     """
-    whole_u, whole_v, rest_u, rest_v, low, high = origin
+    whole_u, whole_v, rest_u, rest_v, edge, low, high, half = origin
     m, u, v, exact_slope_u, exact_slope_v = frame[:5]
     slope_u, slope_v = np.float32(exact_slope_u), np.float32(exact_slope_v)
-    inverse_u = np.float32(1.0 / exact_slope_u) if exact_slope_u != 0.0 else np.float32(0.0)
-    inverse_v = np.float32(1.0 / exact_slope_v) if exact_slope_v != 0.0 else np.float32(0.0)
     first_u, last_u = np.float32(-whole_u), np.float32(shape[u] - 1 - whole_u)
     first_v, last_v = np.float32(-whole_v), np.float32(shape[v] - 1 - whole_v)
     stride_u, stride_v = np.int32(stride[u]), np.int32(stride[v])
-    one = np.float32(1.0)
+    middle = np.float32(half)
+    for i in range(np.int32((n + LANES) & -LANES)):
+        position = min(max(np.float32(i) - middle, low), high)
+        at_u = min(max(np.floor(rest_u + slope_u * position), first_u), last_u)
+        at_v = min(max(np.floor(rest_v + slope_v * position), first_v), last_v)
+        voxel_u[i] = at_u
+        voxel_v[i] = at_v
+        by_u = np.int32(np.int32(at_u) * stride_u)
+        by_v = np.int32(np.int32(at_v) * stride_v)
+        place_u[i] = by_u
+        place_v[i] = by_v
+        place[i] = np.int32(by_u + by_v)
+
+
+@njit(**INLINE)
+def inverses(frame):
+    """Return 1 / slope of u and v; 0 for a ray along them, which crosses none of their planes."""
+    by_u = np.float32(1.0 / frame[3]) if frame[3] != 0.0 else np.float32(0.0)
+    by_v = np.float32(1.0 / frame[4]) if frame[4] != 0.0 else np.float32(0.0)
+    return by_u, by_v
+
+
+@njit(**INLINE)
+def cross(origin, inverse_u, inverse_v, i, voxel_u, voxel_v):
+    """Return where a slab begins, crosses to its next voxels of u and v, and ends.
+
+    A slab without a crossing crosses at its end.
+    """
+    rest_u, rest_v, low, high = origin[2], origin[3], origin[5], origin[6]
+    middle = np.float32(origin[7])
+    enter = max(np.float32(i) - middle, low)
+    leave = min(np.float32(i) + np.float32(1.0) - middle, high)
+    here_u, there_u = voxel_u[i], voxel_u[i + 1]
+    here_v, there_v = voxel_v[i], voxel_v[i + 1]
+    at_u = (max(here_u, there_u) - rest_u) * inverse_u
+    at_v = (max(here_v, there_v) - rest_v) * inverse_v
+    at_u = min(max(at_u, enter), leave) if here_u != there_u else leave
+    at_v = min(max(at_v, enter), leave) if here_v != there_v else leave
+    return enter, at_u, at_v, leave
+
+
+@njit(**INLINE)
+def middle_place(u_first, i, place_u, place_v):
+    """Return the place of a slab's second segment."""
+    # Loaded before the choice: a choice between loads is no vector instruction.
+    here_u, there_u, here_v, there_v = place_u[i], place_u[i + 1], place_v[i], place_v[i + 1]
+    one, other = np.int32(there_u + here_v), np.int32(here_u + there_v)
+    return one if u_first else other
+
+
+@njit(**INLINE)
+def cut_spans(frame, origin, n, voxel_u, voxel_v, place_u, place_v, middle, span_0, span_1, span_2):
+    """Cut a run of slabs into three segments each: their lengths along m, the middle one's place.
+
+    The first one's place is that of the slab's first edge, the last one's that of its last edge.
+    """
+    inverse_u, inverse_v = inverses(frame)
     for i in range(np.int32((n + LANES - 1) & -LANES)):
-        enter = max(np.float32(i), low)
-        leave = min(np.float32(i) + one, high)
-        here_u = min(max(np.floor(rest_u + slope_u * enter), first_u), last_u)
-        here_v = min(max(np.floor(rest_v + slope_v * enter), first_v), last_v)
-        there_u = min(max(np.floor(rest_u + slope_u * leave), first_u), last_u)
-        there_v = min(max(np.floor(rest_v + slope_v * leave), first_v), last_v)
-        at_u = (max(here_u, there_u) - rest_u) * inverse_u
-        at_v = (max(here_v, there_v) - rest_v) * inverse_v
-        at_u = min(max(at_u, enter), leave) if here_u != there_u else leave
-        at_v = min(max(at_v, enter), leave) if here_v != there_v else leave
-        middle_u = there_u if at_u < at_v else here_u
-        middle_v = here_v if at_u < at_v else there_v
-        near[i] = np.int32(here_u) * stride_u + np.int32(here_v) * stride_v
-        middle[i] = np.int32(middle_u) * stride_u + np.int32(middle_v) * stride_v
-        far[i] = np.int32(there_u) * stride_u + np.int32(there_v) * stride_v
+        enter, at_u, at_v, leave = cross(origin, inverse_u, inverse_v, i, voxel_u, voxel_v)
+        middle[i] = middle_place(at_u < at_v, i, place_u, place_v)
+        one, two = min(at_u, at_v), max(at_u, at_v)
+        span_0[i] = one - enter
+        span_1[i] = two - one
+        span_2[i] = leave - two
+
+
+@njit(**INLINE)
+def cut_crossings(frame, origin, n, voxel_u, voxel_v, place_u, place_v, middle, cross_u, cross_v):
+    """Cut a run of slabs into three segments each: where they cross, the middle one's place."""
+    inverse_u, inverse_v = inverses(frame)
+    for i in range(np.int32((n + LANES - 1) & -LANES)):
+        enter, at_u, at_v, leave = cross(origin, inverse_u, inverse_v, i, voxel_u, voxel_v)
+        middle[i] = middle_place(at_u < at_v, i, place_u, place_v)
         cross_u[i] = at_u
         cross_v[i] = at_v

@@ -132,7 +132,8 @@ def make_trilinear_backward(mode: str, weighed: bool, labelled: bool, by_weight:
         stop,
     ):
         padded_box = (-1.0, -1.0, -1.0, float(shape[0]), float(shape[1]), float(shape[2]))
-        n_x, page = shape[0], shape[0] * shape[1]
+        page = shape[0] * shape[1]
+        step_x, step_y, step_z = np.uint64(1), np.uint64(shape[0]), np.uint64(page)
         n_runs_at_most = n_points + max(shape) // BRICK + 2
         starts = np.empty(n_runs_at_most, np.int64)
         counts = np.empty(n_runs_at_most, np.int64)
@@ -177,17 +178,17 @@ def make_trilinear_backward(mode: str, weighed: bool, labelled: bool, by_weight:
                 sum_ix, sum_iy, sum_iz = zero, zero, zero
                 for i in range(n):
                     if offset[i] != OUTSIDE:
-                        at = base + offset[i]
-                        up = at + page
+                        at = np.uint64(base + offset[i])
+                        up = at + step_z
                         here, x, y, z = _slopes(
                             volume[at],
-                            volume[at + 1],
-                            volume[at + n_x],
-                            volume[at + n_x + 1],
+                            volume[at + step_x],
+                            volume[at + step_y],
+                            volume[at + step_y + step_x],
                             volume[up],
-                            volume[up + 1],
-                            volume[up + n_x],
-                            volume[up + n_x + 1],
+                            volume[up + step_x],
+                            volume[up + step_y],
+                            volume[up + step_y + step_x],
                             rest_x[i],
                             rest_y[i],
                             rest_z[i],
