@@ -137,6 +137,10 @@ class SubjectVolume(nn.Module):
             self._table, self._table_state = StructureTable(mask, self.structures), state
         return self._table
 
+    def _read_structures(self) -> None:
+        if self.mask is not None and self.structures is not None:
+            self._table = self._structures
+
     def _voxel_from_iso(self) -> RigidTransform:
         """Return iso mm -> voxels as the kernels know them, with centers at whole indices."""
         matrix = torch.linalg.inv(self._affine)

@@ -119,6 +119,7 @@ class DRR(PosedVolume):
     ) -> None:
         check_options(options)
         super().__init__(subject, isocenter, voxel_shift, persistent)
+        self._read_structures()  # so that no trace of `torch.compile` meets a table
         self.detector = make_detector(
             sdd=sdd,
             height=height,
@@ -263,7 +264,7 @@ class DRR(PosedVolume):
         like = self._affine
         rays = bundle_of_rays(self._voxel_from_iso(), source.to(like), target.to(like))
         image = self._integrate(density, rays, lookup, n_points)
-        return image.reshape(*target.shape[:2], -1).transpose(1, 2)
+        return image.reshape(*target.shape[:2], lookup.n_channels).transpose(1, 2)
 
     def _render(
         self,

@@ -5,8 +5,9 @@ nor a way to stop; a pool of ours does.
 """
 
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 import torch
@@ -24,32 +25,52 @@ def run_units(
     units: Sequence[Unit],
     done: Callable[[Unit], None] | None = None,
 ) -> None:
-    """Run `kernel(unit)` on every unit, on as many threads as torch uses.
+    """Run `kernel(unit)` on every unit, on as many threads as torch uses, this one included.
 
     Results do not depend on the number of threads as long as no two units write to one place.
 
     Args:
         kernel: Must release the GIL for threads to help.
         units: What to run it on.
-        done: Called with each finished unit, on the calling thread; what it raises ends the run,
-            units that have not begun are given up.
+        done: Called with finished units, on the calling thread; what it raises ends the run, units
+            that have not begun are given up.
     """
-    threads = min(torch.get_num_threads(), len(units))
-    if threads <= 1:
-        for unit in units:
-            kernel(unit)
-            if done is not None:
-                done(unit)
-        return
-    waiting = {_pool(threads).submit(kernel, unit): unit for unit in units}
+    n_helpers = min(torch.get_num_threads(), len(units)) - 1
+    waiting, finished = iter(units), deque[Unit]()  # both safe to share under the GIL
+    given_up = False
+
+    def take() -> None:
+        nonlocal given_up
+        try:
+            while not given_up and (unit := next(waiting, None)) is not None:
+                kernel(unit)
+                finished.append(unit)
+        except BaseException:
+            given_up = True
+            raise
+
+    helpers = [_pool(n_helpers).submit(take) for _ in range(n_helpers)]
     try:
-        for future in as_completed(waiting):
-            future.result()
-            if done is not None:
-                done(waiting[future])
+        while not given_up and (unit := next(waiting, None)) is not None:
+            kernel(unit)
+            finished.append(unit)
+            _report(finished, done)
     finally:
-        for future in waiting:
-            future.cancel()
+        given_up = True
+        for helper in helpers:
+            helper.cancel()  # one that still waits for a thread has nothing left to do
+        wait(helpers)  # none may write to what the caller no longer holds
+    for helper in helpers:
+        if not helper.cancelled():
+            helper.result()
+    _report(finished, done)
+
+
+def _report(finished: "deque[Unit]", done: Callable[[Unit], None] | None) -> None:
+    while finished:
+        unit = finished.popleft()
+        if done is not None:
+            done(unit)
 
 
 def split(count: int, size: int) -> list[tuple[int, int]]:
