@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from shared_volumes import POSES, euler, make_volume
+from shared_volumes import euler, make_volume
 from torch.autograd import gradcheck
 
 from napari_drr import DRR, Detector, RigidTransform, project, read
@@ -105,22 +105,129 @@ def test_a_diagonal_through_the_corners_of_voxels():
         assert_same([fused[..., rows, :], reference[..., rows, :]])
 
 
+def gradients_of(backend, renderer, kind, shape, distance, sdd):
+    """Return the gradients in all that a render is differentiable in, by name."""
+    density, transform = grid(shape, (2.0, 1.5, 3.1), turn=(0.2, 0.1, -0.3))
+    pose = euler([[0.3, 0.2, 0.1], [-1.2, 0.4, 2.0]], [[1.0, distance, 2.0]] * 2)
+    labels = (density * 1000).int() % 300
+    inputs = {
+        "density": density,
+        "pose": pose.matrix.clone(),
+        "transform": transform.matrix.clone(),
+        "weights": torch.linspace(0.5, 2, 300, dtype=torch.float64),
+        **{
+            name: torch.tensor(number, dtype=torch.float64)
+            for name, number in (("sdd", sdd), ("delx", 4.1), ("x0", 1.3))
+        },
+    }
+    for tensor in inputs.values():
+        tensor.requires_grad_()
+    detector = Detector(inputs["sdd"], (13, 17), (inputs["delx"], 3.7), (inputs["x0"], -2.2))
+    how = {}
+    if kind != "sum":
+        how = {"labels": labels, "weight_of_label": inputs["weights"]}
+    if kind == "channels":
+        how |= {"channel_of_label": torch.arange(300) % 7 - 1, "n_channels": 6}
+    if kind in ("max", "mip"):
+        how["reduction"] = kind
+    image = project(
+        inputs["density"],
+        RigidTransform(inputs["transform"]),
+        inputs["pose"],
+        detector,
+        backend=backend,
+        n_points=33,
+        renderer=renderer,
+        **how,
+    )
+    weight = torch.rand(image.shape, generator=torch.Generator().manual_seed(1))
+    (image * weight).sum().backward()
+    return {
+        name: torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
+        for name, tensor in inputs.items()
+    }
+
+
 @pytest.mark.parametrize("renderer", RENDERERS)
-def test_gradients_are_the_references(renderer):
-    volume, mask, table = make_volume(shape=(9, 8, 7))
-    subject = read(volume, mask, structures=table)
-    gradients = []
-    for backend in ("cpu", "reference"):
-        drr = DRR(subject, 600.0, 7, 6.0, renderer=renderer, backend=backend)
-        drr.density.requires_grad_()
-        pose = euler(*POSES["oblique"])
-        pose.matrix.requires_grad_()
-        weight = torch.tensor(1.5, requires_grad=True)
-        drr(pose, weights={"a": weight}).square().sum().backward()
-        gradients.append((drr.density.grad, pose.matrix.grad, weight.grad))
-    for fused, reference in zip(*gradients, strict=True):
-        torch.testing.assert_close(fused, reference, rtol=1e-5, atol=1e-5)
-        assert reference.abs().max() > 0
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("shape", "distance", "sdd"),
+    [
+        ((17, 14, 11), 90.0, 170.0),
+        ((17, 14, 11), 5.0, 100.0),
+        ((17, 14, 11), 60.0, 60.0),
+        ((17, 14, 11), -60.0, 100.0),
+        ((17, 14, 11), 60.0, -100.0),
+        ((1, 9, 8), 90.0, 170.0),
+        ((9, 1, 8), 90.0, 170.0),
+        ((9, 8, 1), 90.0, 170.0),
+        ((1, 1, 1), 90.0, 170.0),
+        ((33, 21, 5), 90.0, 170.0),
+    ],
+)
+def test_gradients_are_the_references(renderer, kind, shape, distance, sdd):
+    fused, reference = (
+        gradients_of(backend, renderer, kind, shape, distance, sdd)
+        for backend in ("cpu", "reference")
+    )
+    for name, expected in reference.items():
+        # Sums of up to some hundred float32 numbers of either sign; "max" is one of them, whose
+        # length is good to 4e-6 voxel.
+        scale = expected.abs().max().clamp_min(1e-3)
+        torch.testing.assert_close(
+            fused[name] / scale, expected / scale, rtol=0, atol=1e-4, msg=lambda m, n=name: n + m
+        )
+    if distance > 0 and sdd > distance:
+        assert reference["density"].abs().max() > 0
+
+
+@pytest.mark.parametrize("renderer", RENDERERS)
+@pytest.mark.parametrize("kind", ["sum", "max", "channels"])
+def test_gradients_are_the_same_bits_on_any_number_of_threads(renderer, kind):
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(gradients_of("cpu", renderer, kind, (17, 14, 41), 90.0, 170.0))
+    finally:
+        torch.set_num_threads(before)
+    for other in found[1:]:
+        assert all(torch.equal(found[0][name], other[name]) for name in other)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32, torch.int64])
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_labels_of_any_integer_type(dtype, renderer):
+    density, transform = grid((9, 8, 7))
+    how = {
+        "labels": (density * 5).to(dtype),
+        "channel_of_label": torch.arange(5),
+        "n_channels": 5,
+        "renderer": renderer,
+        "n_points": 20,
+    }
+    pose, detector = euler((0.3, 0.2, 0.1), (1.0, 40.0, 2.0)), Detector(90.0, (7, 8), (3.0, 3.0))
+    assert_same(
+        [
+            project(density, transform, pose, detector, backend=b, **how)
+            for b in ("cpu", "reference")
+        ]
+    )
+
+
+@pytest.mark.parametrize("renderer", RENDERERS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [(40,), (2, 40)], ids=["shared", "a list for each pose"])
+def test_sparse_pixels(renderer, kind, shape):
+    density, transform = grid((17, 14, 11), (2.0, 1.5, 3.1), turn=(0.2, 0.1, -0.3))
+    pose = euler([[0.3, 0.2, 0.1], [-1.2, 0.4, 2.0]], [[1.0, 90.0, 2.0]] * 2)
+    detector = Detector(170.0, (13, 17), (4.1, 3.7))
+    pixels = torch.randint(13 * 17, shape, generator=torch.Generator().manual_seed(0))
+    sparse = both(density, transform, pose, detector, kind, renderer=renderer, pixels=pixels)
+    assert_same(sparse, kind)
+    full = both(density, transform, pose, detector, kind, renderer=renderer)[0].flatten(2)
+    index = pixels.expand(2, 40)[:, None].expand(2, full.shape[1], 40)
+    assert torch.equal(sparse[0], full.gather(2, index))
 
 
 def test_gradients_can_be_differentiated_again():
