@@ -150,9 +150,34 @@ def test_volumes_of_inference_mode_are_looked_at_every_time():
     torch.testing.assert_close(image, render(density.clone(), "reference"), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("renderer", RENDERERS)
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda density: density.data.fill_(1.0),
+        lambda density: density.numpy().__setitem__(slice(8, 24), 1.0),
+    ],
+    ids=["data", "numpy"],
+)
+def test_a_change_that_torch_does_not_see_is_found(renderer, edit):
+    density = specks(0, 2)
+    render(density, "cpu", renderer=renderer)
+    edit(density)
+    expected = render(density.clone(), "cpu", renderer=renderer)
+    assert torch.equal(render(density, "cpu", renderer=renderer), expected)
+
+
+def test_a_single_voxel_that_torch_does_not_see_is_found_in_time():
+    density = torch.zeros(SHAPE)
+    render(density, "cpu")
+    density.data[20, 13, 12] = 1.0
+    # There are 512 voxels in a brick, of which every fourth is looked at in turns.
+    assert any(render(density, "cpu").any() for _ in range(4 * 512))
+
+
 def test_forget_sees_what_torch_does_not():
     density = specks(0, 2)
     render(density, "cpu")
-    density.numpy()[3] = 1.0
+    density.data[20, 13, 12] = 1.0
     _skipping.forget()
     assert torch.equal(render(density, "cpu"), render(density.clone(), "cpu"))

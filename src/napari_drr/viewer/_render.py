@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def warm_up() -> None:
     """Import and compile what renders, which a window should not wait for on its first render.
 
-    Imports take two seconds; compiling takes some more, once on a machine.
+    Imports take two seconds; compiling takes some more, once on a machine. What the dock starts
+    with comes first, what a structure's weight and the masks need after it.
     """
     import torch
     import torchio  # noqa: F401 - imported ahead of its use
@@ -34,8 +35,14 @@ def warm_up() -> None:
     from napari_drr.rendering import drr  # noqa: F401 - imported ahead of its use
     from napari_drr.rendering.project import project
 
-    identity = torch.eye(4, dtype=torch.float64)
-    project(torch.zeros(1, 1, 1), identity, identity, Detector(1.0, (1, 1), (1.0, 1.0)))
+    volume, identity = torch.ones(1, 1, 1), torch.eye(4, dtype=torch.float64)
+    labels = torch.zeros(1, 1, 1, dtype=torch.uint8)
+    for tables in (
+        {},
+        {"labels": labels, "weight_of_label": torch.ones(1, dtype=torch.float64)},
+        {"labels": labels, "channel_of_label": torch.zeros(1, dtype=torch.long)},
+    ):
+        project(volume, identity, identity, Detector(1.0, (1, 1), (1.0, 1.0)), **tables)  # type: ignore[arg-type] # tensors by name
 
 
 class Cancelled(Exception):

@@ -54,9 +54,9 @@ def slab_frame(s, d, shape, first, last):
 def plan_slabs(frame, shape, bricks, brick_stride, starts, counts):
     """List the runs of slabs that may meet something; return how many there are.
 
-    Indices are unsigned here and in all hot loops: signed ones are asked whether they count from the
-    end. Within a brick's depth a ray moves at most a brick along u and v: it meets no other bricks than
-    those of the four pairs of where it enters and leaves.
+    Within a brick's depth a ray moves at most a brick along u and v: it meets no other bricks than
+    those of the four pairs of where it enters and leaves. Indices are unsigned here and in all hot
+    loops: signed ones are asked whether they count from the end.
     """
     m, u, v, slope_u, slope_v, offset_u, offset_v, begin, end, k_first, k_stop = frame
     n_u, n_v = shape[u], shape[v]
