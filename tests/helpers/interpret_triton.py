@@ -4,7 +4,8 @@ import json
 import os
 import sys
 
-os.environ["TRITON_INTERPRET"] = "1"  # read when triton is imported
+if __name__ == "__main__":
+    os.environ["TRITON_INTERPRET"] = "1"  # read when triton is imported
 
 import torch
 from ray_cases import CASES, compare
