@@ -4,7 +4,6 @@ import threading
 
 import pytest
 import torch
-import torchio as tio
 from shared_volumes import POSES, euler, make_volume
 
 from napari_drr import DRR, read
@@ -191,4 +190,21 @@ def test_bone_is_asked_for_where_there_is_none():
     drr = drr_of(read(volume, mask, structures=table))
     with pytest.raises(ValueError, match="`bone_weight` needs physical attenuation"):
         drr(euler(*POSES["oblique"]), bone_weight=0.5)
-    assert isinstance(drr.subject.volume, tio.ScalarImage)
+
+
+def test_negative_bone_is_refused_at_every_call():
+    drr, pose = drr_of(physical()), euler(*POSES["oblique"])
+    for _ in range(3):
+        drr(pose, bone_weight=0.5)
+        with pytest.raises(ValueError, match="`bone_weight` must be 0 or more"):
+            drr(pose, bone_weight=-0.5)
+
+
+def test_a_weighed_density_follows_the_density():
+    drr = drr_of(physical())
+    poses = [euler((0.2 * i, 0.1, 0.0), (0.0, 300.0, 0.0)) for i in range(3)]
+    drr(poses[0], bone_weight=0.5)
+    drr.density.mul_(2.0)
+    assert_same(drr(poses[1], bone_weight=0.5), 2 * drr_of(physical())(poses[1], bone_weight=0.5))
+    drr.density = drr.density / 2
+    assert_same(drr(poses[2], bone_weight=0.5), drr_of(physical())(poses[2], bone_weight=0.5))

@@ -96,11 +96,12 @@ class Layers:
         weights = torch.ones(self.soft.shape[1], dtype=torch.float64, device=self.soft.device)
         if factors.weight_of_label is not None and self.labels is not None:
             weights = factors.weight_of_label[self.labels]
-        weights = weights.to(self.soft.dtype)
-        image = weights @ self.soft
+        weights = weights.to(self.soft.dtype)[:, None]
+        # No matrix product: autocast and TF32 would round it.
+        image = (weights * self.soft).sum(-2)
         if self.bone is not None:
             bone_weight = 1.0 if factors.bone_weight is None else factors.bone_weight
-            image = image + bone_weight * (weights @ self.bone)
+            image = image + bone_weight * (weights * self.bone).sum(-2)
         return image[:, None]
 
 

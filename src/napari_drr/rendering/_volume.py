@@ -52,8 +52,7 @@ class SubjectVolume(nn.Module):
         self._table: StructureTable | None = None
         self._table_state: tuple[int, int] | None = None
         self._bone_mask: Tensor | None = None
-        self._weighed_density: Tensor | None = None
-        self._weighed_state: tuple[float, int, int] | None = None
+        self._weighed: tuple[Tensor, tuple[float, int, int], Tensor] | None = None
         self._register_volume(persistent)
         self._set_geometry(isocenter)
 
@@ -85,7 +84,7 @@ class SubjectVolume(nn.Module):
     def _apply(self, fn: Any, recurse: bool = True) -> "SubjectVolume":
         """Move density and mask; the geometry follows the device but stays float64."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call] # torch's
-        self._weighed_density = self._weighed_state = None
+        self._weighed = None
         self._affine = self._affine.to(self._geometry_device)
         return self
 
@@ -147,9 +146,10 @@ class SubjectVolume(nn.Module):
         matrix[:, :3, 3] += self._voxel_shift - 0.5
         return RigidTransform(matrix)
 
-    def _density(self, bone_weight: float | Tensor | None) -> Tensor:
+    def _check_bone_weight(self, bone_weight: float | Tensor | None) -> None:
+        """Raise if bone can't be weighed, or not by this."""
         if bone_weight is None:
-            return self.density
+            return
         if self.subject.attenuation != "physical":
             raise ValueError(
                 "`bone_weight` needs physical attenuation, and this subject's is "
@@ -158,21 +158,28 @@ class SubjectVolume(nn.Module):
             )
         if not isinstance(bone_weight, Tensor) and bone_weight < 0:
             raise ValueError(f"`bone_weight` must be 0 or more, got {bone_weight}.")
+
+    def _density(self, bone_weight: float | Tensor | None) -> Tensor:
+        self._check_bone_weight(bone_weight)
+        if bone_weight is None or (not isinstance(bone_weight, Tensor) and bone_weight == 1.0):
+            return self.density
         if isinstance(bone_weight, Tensor) or self.density.requires_grad:
             return torch.where(self._bone, self.density * bone_weight, self.density)
-        return self._weighed(float(bone_weight))
+        return self._weighed_density(float(bone_weight))
 
-    def _weighed(self, bone_weight: float) -> Tensor:
+    def _weighed_density(self, bone_weight: float) -> Tensor:
         """Return the density with bone weighed; kept for the next pose."""
-        if bone_weight == 1.0:
-            return self.density
-        state = (bone_weight, self.density.data_ptr(), self.density._version)
-        if self._weighed_density is None or self._weighed_state != state:
-            self._weighed_density = torch.where(
-                self._bone, self.density * bone_weight, self.density
-            )
-            self._weighed_state = state
-        return self._weighed_density
+        density = self.density
+        if density.is_inference():  # counts no versions
+            return torch.where(self._bone, density * bone_weight, density)
+        state = (bone_weight, density.data_ptr(), density._version)
+        kept = self._weighed
+        # The density is kept too, so that no other comes to lie where it does.
+        if kept is None or kept[0] is not density or kept[1] != state:
+            with torch.inference_mode(False):  # what is kept may be differentiated later
+                kept = (density, state, torch.where(self._bone, density * bone_weight, density))
+            self._weighed = kept
+        return kept[2]
 
     @property
     def _bone(self) -> Tensor:
@@ -184,7 +191,8 @@ class SubjectVolume(nn.Module):
                     "`bone_weight` needs HU on the density's grid: `subject.volume` is "
                     f"{tuple(hounsfield.shape)}, the density {tuple(self.density.shape)}."
                 )
-            self._bone_mask = _kernel_order(hounsfield > BONE_HU).to(self.device)
+            with torch.inference_mode(False):  # what is kept may be differentiated later
+                self._bone_mask = _kernel_order(hounsfield > BONE_HU).to(self.device)
         return self._bone_mask
 
     def _shift(self, frame: Frame) -> Tensor:

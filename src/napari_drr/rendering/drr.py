@@ -33,6 +33,7 @@ from napari_drr.rendering.kernels._settings import (
     RaySettings,
     RendererName,
 )
+from napari_drr.rendering.kernels._skipping import forget
 from napari_drr.rendering.project import any_ray_hits, integrate_rays, make_lookup
 from napari_drr.rendering.reduce import Reduction, check_reduction
 
@@ -143,16 +144,22 @@ class DRR(PosedVolume):
         self._pixels = PixelSubset(p_subsample, redraw, generator)
         self._pixels.draw(self.detector)
         self._recombination = Recombination()
+        forget()  # a new module knows nothing of volumes that others have seen
         self._resolve_backend()
 
     def _resolve_backend(self) -> None:
         self._backend = _ops.resolve_backend(self.backend, self.density, self._settings)
+        self._resolved_for = (self.dtype, self.device)
 
     def _apply(self, fn: Any, recurse: bool = True) -> "DRR":
         super()._apply(fn, recurse)
         self._recombination.forget()
         self._resolve_backend()
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what was only kept for the next call."""
+        return {**self.__dict__, "_recombination": Recombination(), "_weighed": None}
 
     @property
     def renderer(self) -> str:
@@ -302,6 +309,10 @@ class DRR(PosedVolume):
             return None
         if torch.compiler.is_compiling() or self.density.is_inference():
             return None
+        if self.density.itemsize < 4:  # sums of rounded layers
+            return None
+        if isinstance(bone_weight, Tensor) and bone_weight.numel() != 1:
+            return None
         table = self._structures.weights(weights) if weights else None
         # Their gradients are those of rays.
         sought = (rays.lines, self.density, table, bone_weight)
@@ -309,14 +320,17 @@ class DRR(PosedVolume):
             isinstance(t, Tensor) and t.requires_grad for t in sought
         ):
             return None
-        self._density(bone_weight if bone_weight is None else 1.0)  # raises where bone is unknown
+        self._check_bone_weight(bone_weight)
         factors = Factors(table, None if bone_weight is None else float(bone_weight))
 
         def build(factors: Factors) -> Layers | None:
             return self._layers(factors, rays, n_points, progress)
 
         view = View.of(rays, n_points, self.density, self.mask)
-        return self._recombination.image(view, factors, build)
+        image = self._recombination.image(view, factors, build)
+        if image is not None and progress is not None:
+            progress(rays.n_poses * rays.n_rays, rays.n_poses * rays.n_rays)
+        return image
 
     def _layers(
         self, factors: Factors, rays: RayBundle, n_points: int | None, progress: Progress | None
@@ -355,13 +369,11 @@ class DRR(PosedVolume):
             n_points=self._settings.n_points if n_points is None else n_points,
             progress=progress,
         )
-        return integrate_rays(
-            density,
-            rays,
-            settings=settings,
-            lookup=lookup,
-            backend=self._backend,
-        )
+        density = density if density.is_floating_point() else density.float()
+        backend = self._backend
+        if (density.dtype, density.device) != self._resolved_for:
+            backend = _ops.resolve_backend(self.backend, density, settings)
+        return integrate_rays(density, rays, settings=settings, lookup=lookup, backend=backend)
 
     def _lookup(self, channels: ChannelTable | None, weights: Weights | None) -> RayLookup:
         if channels is None and not weights:

@@ -155,6 +155,10 @@ def make_lookup(
                 "Channels and weights need `labels`, got None: read the CT with a label map."
             )
         return RayLookup()
+    if labels.dtype == torch.bool:
+        labels = labels.to(torch.uint8)
+    if labels.is_floating_point() or labels.is_complex():
+        raise TypeError(f"`labels` must be integers, got {labels.dtype}.")
     if labels.shape != density.shape:
         raise ValueError(
             f"`labels` must have the shape of `density`, {tuple(density.shape)}, got "

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any, Literal, get_args
 
 import torch
+import torch.autograd.forward_ad as forward_ad
 from jaxtyping import Float
 from torch import Tensor
 
@@ -91,7 +92,7 @@ def integrate(
         One number per pose, channel and ray, in the volume's dtype; a ray's bits depend on that ray
         only. Differentiable in `volume`, `rays.lines` and `lookup.weight_of_label`.
     """
-    if backend == "reference":
+    if backend == "reference" or _is_transformed(volume, rays.lines, lookup.weight_of_label):
         return reference.integrate_in_chunks(volume, rays, settings, lookup)
     arguments = (
         volume,
@@ -99,8 +100,7 @@ def integrate(
         rays.pixels,
         *rays.shape,
         lookup.labels,
-        lookup.channel_of_label,
-        lookup.weight_of_label,
+        *_of_one_length(lookup.channel_of_label, lookup.weight_of_label),
         lookup.n_channels,
         settings.renderer,
         settings.reduction,
@@ -108,14 +108,36 @@ def integrate(
         backend,
     )
     operator: Callable[..., Tensor] = _integrate
-    if settings.progress is None:
+    if torch.compiler.is_compiling():
         return operator(*arguments)
     with _reporting(settings.progress):
         return operator(*arguments)
 
 
+def _of_one_length(
+    channels: Tensor | None, weights: Tensor | None
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return tables of labels as long as both are; labels are in either."""
+    if channels is None or weights is None:
+        return channels, weights
+    length = min(len(channels), len(weights))
+    return channels[:length], weights[:length]
+
+
+def _is_transformed(*tensors: Tensor | None) -> bool:
+    """Tell whether `torch.func` or forward mode is at work: operators know backward mode only."""
+    if torch.compiler.is_compiling():
+        return False
+    found = [t for t in tensors if t is not None]
+    return any(
+        torch._C._functorch.is_functorch_wrapped_tensor(t)
+        or forward_ad.unpack_dual(t).tangent is not None  # type: ignore[no-untyped-call] # torch's
+        for t in found
+    )
+
+
 @contextmanager
-def _reporting(progress: Progress) -> Iterator[None]:
+def _reporting(progress: Progress | None) -> Iterator[None]:
     token = _progress.set(progress)
     try:
         yield
@@ -289,6 +311,8 @@ def _differentiate_again(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]
         parts = [(f * s.to(f)).sum() for f, s in zip(found, steep, strict=True)]
         total = torch.stack([part.double() for part in parts]).sum()
         sought = [t for t in (first, *inputs) if t is not None]
+        if not total.requires_grad:  # such as that of the largest voxel in the rays
+            return (None,) * 17
         again = iter(torch.autograd.grad(total, sought, allow_unused=True))
     by = [None if t is None else next(again) for t in (first, *inputs)]
     return (*by, *(None,) * 13)

@@ -7,6 +7,7 @@ hundredth of it. A small change may still be missed for some renders: see `forge
 """
 
 import itertools
+import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -87,6 +88,16 @@ def all_bricks(shape: tuple[int, int, int]) -> Bricks:
 
     x, y, z = count_bricks(shape)
     return Bricks(np.ones(x * y * z, np.uint8), (1, x, x * y), (0, 0, 0), shape)
+
+
+def _renew_lock() -> None:
+    """Make the lock anew in a forked child: the thread that holds it may not be there."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def forget() -> None:

@@ -57,12 +57,12 @@ def run_units(
             _report(finished, done)
     finally:
         given_up = True
-        for helper in helpers:
-            helper.cancel()  # one that still waits for a thread has nothing left to do
-        wait(helpers)  # none may write to what the caller no longer holds
-    for helper in helpers:
-        if not helper.cancelled():
-            helper.result()
+        # One that still waits for a thread has nothing left to do. Of the others, none may write to
+        # what the caller no longer holds.
+        running = [helper for helper in helpers if not helper.cancel()]
+        wait(running)
+    for helper in running:
+        helper.result()
     _report(finished, done)
 
 

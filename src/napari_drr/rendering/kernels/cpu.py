@@ -8,7 +8,6 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,10 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_drr.rendering.kernels._job import Job, box_of
 from napari_drr.rendering.kernels._rays import RayBundle
 from napari_drr.rendering.kernels._settings import Progress, RayLookup, RaySettings
-from napari_drr.rendering.kernels._skipping import (
-    Bricks,
-    active_labels,
-    all_bricks,
-    find_bricks,
-)
+from napari_drr.rendering.kernels._skipping import all_bricks
 from napari_drr.rendering.kernels._threads import RAYS_PER_UNIT, run_units, split
 
 _log = logging.getLogger(__name__)
@@ -55,7 +50,7 @@ def forward(
     lookup: RayLookup,
 ) -> Float[Tensor, "pose channel ray"]:
     """Integrate a volume along rays; see `reference.integrate` for arguments and result."""
-    job = _Job.of(volume, rays, settings, lookup)
+    job = Job.of(volume, rays, settings, lookup)
     shape = (rays.n_poses, lookup.n_channels, rays.n_rays)
     if job.bricks.empty:
         return torch.zeros(shape)
@@ -83,9 +78,10 @@ def backward(
 
     The bits depend neither on the number of threads nor on chance.
     """
+    weights = lookup.weight_of_label
     # A label of weight 0 adds nothing to the image, and still to the weights' gradient.
     seen = RayLookup(lookup.labels, lookup.channel_of_label) if wanted[2] else lookup
-    job = _Job.of(volume, rays, settings, lookup, seen=seen)
+    job = Job.of(volume, rays, settings, lookup, seen=seen)
     slopes = np.ascontiguousarray(gradient.detach().numpy(), dtype=np.float32)
     if settings.reduction == "sum":
         by_lines, by_weights = None, None
@@ -94,99 +90,15 @@ def backward(
         by_volume = _adjoint(job, slopes, settings) if wanted[0] else None
     else:
         by_volume, by_lines, by_weights = _backward_picks(job, slopes, settings, wanted)
-    found = (
-        None if by_volume is None else torch.from_numpy(by_volume).reshape(volume.shape),
-        None if by_lines is None else torch.from_numpy(by_lines).to(rays.lines.dtype),
-        None if by_weights is None else torch.from_numpy(by_weights),
+    first, second, third = (
+        torch.from_numpy(g) if g is not None and w else None
+        for g, w in zip((by_volume, by_lines, by_weights), wanted, strict=True)
     )
-    by_volume_, by_lines_, by_weights_ = (
-        g if w else None for g, w in zip(found, wanted, strict=True)
+    return (
+        None if first is None else first.reshape(volume.shape),
+        None if second is None else second.to(rays.lines.dtype),
+        third if third is None or weights is None else third[: len(weights)].clone(),
     )
-    return by_volume_, by_lines_, by_weights_
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What all loops are given: plain arrays and numbers."""
-
-    volume: NDArray[np.float32]
-    labels: NDArray[Any]
-    weights: NDArray[np.float64]
-    channels: NDArray[np.int64]
-    shape: tuple[int, int, int]
-    bricks: Bricks
-    box: tuple[float, ...]
-    lines: NDArray[np.float64]
-    pixels: NDArray[np.int64]
-    detector: tuple[int, int]
-    n_rays: int
-
-    @classmethod
-    def of(
-        cls,
-        volume: Tensor,
-        rays: RayBundle,
-        settings: RaySettings,
-        lookup: RayLookup,
-        seen: RayLookup | None = None,
-    ) -> "_Job":
-        """Gather arrays; `seen` says what counts where empty space is skipped."""
-        seen = lookup if seen is None else seen
-        depth, height, width = volume.shape
-        labels = None if lookup.labels is None else lookup.labels.contiguous()
-        active = active_labels(seen.channel_of_label, seen.weight_of_label)
-        trilinear = settings.renderer == "trilinear"
-        bricks = find_bricks(volume.detach(), labels, active, reach=int(trilinear))
-        return cls(
-            volume.detach().numpy().reshape(-1),
-            np.empty(0, np.uint8) if labels is None else labels.numpy().reshape(-1),
-            _table(lookup.weight_of_label, np.float64),
-            _table(lookup.channel_of_label, np.int64),
-            (width, height, depth),
-            bricks,
-            _box(bricks, trilinear),
-            np.ascontiguousarray(rays.lines.detach().numpy(), dtype=np.float64),
-            _pixels(rays.pixels),
-            rays.shape,
-            rays.n_rays,
-        )
-
-    @property
-    def labelled(self) -> bool:
-        """Whether what a segment adds depends on its label."""
-        return len(self.weights) > 0 or len(self.channels) > 0
-
-    @property
-    def head(self) -> tuple[Any, ...]:
-        """The arguments that most loops begin with."""
-        return (
-            self.volume,
-            self.labels,
-            self.weights,
-            self.channels,
-            self.shape,
-            self.bricks.full,
-            self.bricks.stride,
-            self.box,
-            *self.tail,
-        )
-
-    @property
-    def tail(self) -> tuple[Any, ...]:
-        """The arguments that tell the rays."""
-        return (self.lines, self.pixels, *self.detector, self.n_rays)
-
-    def units(self) -> list[tuple[int, int, int]]:
-        """Cut the rays into (part, start, stop), so that no two units share part and pose."""
-        n_poses = len(self.lines)
-        if self.n_rays <= RAYS_PER_UNIT:
-            poses = max(1, RAYS_PER_UNIT // self.n_rays)
-            return [(0, a * self.n_rays, b * self.n_rays) for a, b in split(n_poses, poses)]
-        return [
-            (part, pose * self.n_rays + a, pose * self.n_rays + b)
-            for pose in range(n_poses)
-            for part, (a, b) in enumerate(split(self.n_rays, RAYS_PER_UNIT))
-        ]
 
 
 def _forward_loop(settings: RaySettings, lookup: RayLookup) -> tuple[Any, tuple[int, ...]]:
@@ -203,7 +115,7 @@ def _forward_loop(settings: RaySettings, lookup: RayLookup) -> tuple[Any, tuple[
 
 
 def _backward_sums(
-    job: _Job, slopes: NDArray[np.float32], settings: RaySettings, by_weight: bool
+    job: Job, slopes: NDArray[np.float32], settings: RaySettings, by_weight: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the gradients of sums and channels in lines and weights."""
     from napari_drr.rendering.kernels._numba.siddon_backward import make_siddon_backward
@@ -236,7 +148,7 @@ def _backward_sums(
     return by_lines.sum(0), by_weights.sum(0)
 
 
-def _adjoint(job: _Job, slopes: NDArray[np.float32], settings: RaySettings) -> NDArray[np.float32]:
+def _adjoint(job: Job, slopes: NDArray[np.float32], settings: RaySettings) -> NDArray[np.float32]:
     """Return the gradient of sums and channels in the volume.
 
     Each thread owns some of the volume's layers and takes all rays through them, so that no two
@@ -250,7 +162,7 @@ def _adjoint(job: _Job, slopes: NDArray[np.float32], settings: RaySettings) -> N
     return by_volume
 
 
-def _adjoint_siddon(job: _Job, slopes: NDArray[np.float32], by_volume: NDArray[np.float32]) -> None:
+def _adjoint_siddon(job: Job, slopes: NDArray[np.float32], by_volume: NDArray[np.float32]) -> None:
     from napari_drr.rendering.kernels._numba.siddon_volume import make_siddon_volume
 
     loop = make_siddon_volume(job.labelled)
@@ -268,7 +180,7 @@ def _adjoint_siddon(job: _Job, slopes: NDArray[np.float32], by_volume: NDArray[n
         lines[:, 0, 2] -= low
         labels = job.labels[voxels] if len(job.labels) else job.labels
         tables = (labels, job.weights, job.channels, shape)
-        box = _box(bricks, trilinear=False)
+        box = box_of(bricks, trilinear=False)
         stop = n_rays if high > low else 0
         head = (by_volume[voxels], *tables, bricks.full, bricks.stride, box)
         loop(*head, lines, job.pixels, *job.detector, job.n_rays, slopes, 0, stop)
@@ -278,7 +190,7 @@ def _adjoint_siddon(job: _Job, slopes: NDArray[np.float32], by_volume: NDArray[n
 
 
 def _adjoint_trilinear(
-    job: _Job, slopes: NDArray[np.float32], settings: RaySettings, by_volume: NDArray[np.float32]
+    job: Job, slopes: NDArray[np.float32], settings: RaySettings, by_volume: NDArray[np.float32]
 ) -> None:
     from napari_drr.rendering.kernels._numba.trilinear_volume import make_trilinear_volume
 
@@ -300,7 +212,7 @@ def _adjoint_trilinear(
 
 
 def _backward_picks(
-    job: _Job,
+    job: Job,
     slopes: NDArray[np.float32],
     settings: RaySettings,
     wanted: tuple[bool, bool, bool],
@@ -339,28 +251,6 @@ def _backward_picks(
     return by_volume, by_lines.sum(0), by_weights
 
 
-def _box(bricks: Bricks, trilinear: bool) -> tuple[float, ...]:
-    """Return the corners, in voxels, of the box outside which nothing is."""
-    if trilinear:
-        # The first voxel is interpolated from the padding on.
-        low = tuple(float(i) if i else -1.0 for i in bricks.low)
-        return (*low, *(float(i) for i in bricks.high))
-    return (*(i - 0.5 for i in bricks.low), *(i - 0.5 for i in bricks.high))
-
-
-def _table(tensor: Tensor | None, dtype: Any) -> NDArray[Any]:
-    if tensor is None:
-        return np.empty(0, dtype)
-    return np.ascontiguousarray(tensor.detach().numpy(), dtype=dtype)
-
-
-def _pixels(pixels: Tensor | None) -> NDArray[np.int64]:
-    if pixels is None:
-        return np.empty((1, 0), np.int64)
-    table = np.ascontiguousarray(pixels.numpy(), dtype=np.int64)
-    return table.reshape(-1, table.shape[-1])
-
-
 def _reporter(progress: Progress | None, n_rays: int) -> Any:
     """Return what tells a render's progress as its units finish."""
     if progress is None:
@@ -375,7 +265,7 @@ def _reporter(progress: Progress | None, n_rays: int) -> Any:
     return report
 
 
-def _prepare(loop: Any, job: _Job, call: Any) -> None:
+def _prepare(loop: Any, job: Job, call: Any) -> None:
     """Compile a loop, or load it from the disk, by a call for no rays; say so if it takes long."""
     key = (loop, job.labels.dtype.str)
     if key in _ready:

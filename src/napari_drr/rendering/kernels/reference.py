@@ -49,14 +49,17 @@ def integrate(
         index = None
         values = _interpolate(volume, points).to(share.dtype)
     values = torch.where(share > 0, values, 0.0)
+    # A ray that is no number has no length anywhere: without this it would seem to miss.
+    is_number = (source.isfinite() & direction.isfinite()).all(-1)
+    fault = torch.where(is_number, 0.0, torch.nan).to(volume.dtype)
     lengths = share * length[:, None]
     labels = _labels_at(points, index, lookup)
     if lookup.weight_of_label is not None and labels is not None:
         values = values * lookup.weight_of_label.to(values)[labels]
     if lookup.channel_of_label is not None and labels is not None:
         channel = lookup.channel_of_label[labels]
-        return sum_by_channel(values * lengths, channel, lookup.n_channels)
-    return reduce_samples(values, lengths, settings.reduction, volume.dtype)[None]
+        return sum_by_channel(values * lengths, channel, lookup.n_channels) + fault
+    return reduce_samples(values, lengths, settings.reduction, volume.dtype)[None] + fault
 
 
 def integrate_in_chunks(
@@ -212,7 +215,8 @@ def _interpolate(
     # The last cell is [n - 1, n]: a point on its far face belongs to it.
     corner = torch.floor(points.detach()).clamp_min(-1).minimum(size - 1)
     fraction = points - corner
-    x, y, z = (corner.long() + 1).unbind(-1)
+    # A ray that is no number looks anywhere; its fractions make its samples none either.
+    x, y, z = (corner.nan_to_num(0.0).long() + 1).unbind(-1)
     base = (z * height + y) * width + x
     fx, fy, fz = fraction.unbind(-1)
     flat = padded.reshape(-1)

@@ -50,7 +50,8 @@ def mark_bricks(volume, labels, shape, reach, bits, start, stop):
                                 anything = True
                                 if len(labels) and reach == 0:
                                     label = int(labels[row + x])
-                                    brick[label >> 6] |= np.uint64(1) << np.uint64(label & 63)
+                                    if 0 <= label >> 6 < len(brick):
+                                        brick[label >> 6] |= np.uint64(1) << np.uint64(label & 63)
                 if not anything:
                     continue
                 if len(labels) == 0:
@@ -63,7 +64,8 @@ def mark_bricks(volume, labels, shape, reach, bits, start, stop):
                             row = (z * n_y + y) * n_x
                             for x in range(x_from, x_to):
                                 label = int(labels[row + x])
-                                brick[label >> 6] |= np.uint64(1) << np.uint64(label & 63)
+                                if 0 <= label >> 6 < len(brick):
+                                    brick[label >> 6] |= np.uint64(1) << np.uint64(label & 63)
 
 
 @njit(**OPTIONS)

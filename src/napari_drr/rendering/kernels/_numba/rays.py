@@ -66,6 +66,19 @@ def interval(s, d, box):
 
 
 @njit(**OPTIONS)
+def is_number(s, d):
+    """Tell whether a ray is finite: what is not can't be cast to an index."""
+    total = s[0] + s[1] + s[2] + d[0] + d[1] + d[2]
+    return total - total == 0.0
+
+
+@njit(**OPTIONS)
+def has_length(d):
+    """Tell whether a ray goes anywhere."""
+    return d[0] != 0.0 or d[1] != 0.0 or d[2] != 0.0
+
+
+@njit(**OPTIONS)
 def clipping_axis(s, d, box, at, side):
     """Return the axis whose face ends a ray's interval at `at`, or -1 where the ray itself ends.
 

@@ -12,7 +12,9 @@ from numba import njit
 from napari_drr.rendering.kernels._numba.rays import (
     BRICK,
     column_and_row,
+    has_length,
     interval,
+    is_number,
     length_of,
     line,
     pixel_of,
@@ -96,9 +98,12 @@ def make_siddon(mode: str, weighed: bool) -> Loop:
                 line(lines, pose, 1, 1, column, row),
                 line(lines, pose, 1, 2, column, row),
             )
+            if not is_number(s, d):
+                out[pose, :, ray] = np.nan
+                continue
             first, last = interval(s, d, box)
             total = 0.0
-            if last > first:
+            if last > first and has_length(d):
                 frame = slab_frame(s, d, shape, first, last)
                 m, u, v = frame[0], frame[1], frame[2]
                 scale = length_of(lines, pose, column, row) / abs(d[m]) if in_mm else 1.0
@@ -150,10 +155,11 @@ def make_siddon(mode: str, weighed: bool) -> Loop:
                                         channel = channels[labels[at]]
                                         if channel >= 0:
                                             totals[channel] += value * span
-                                    elif largest:
-                                        total = max(total, value * span)
                                     else:
-                                        total = max(total, value)
+                                        size = value * span if largest else value
+                                        # What is no number stays.
+                                        if not size <= total and total == total:
+                                            total = size
                             base += stride[m]
                 if channelled:
                     totals *= scale

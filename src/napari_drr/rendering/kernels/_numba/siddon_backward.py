@@ -21,7 +21,9 @@ from napari_drr.rendering.kernels._numba.rays import (
     clipping_axis,
     column_and_row,
     fill_factors,
+    has_length,
     interval,
+    is_number,
     length_of,
     line,
     pixel_of,
@@ -128,8 +130,11 @@ def make_siddon_backward(labelled: bool, by_weight: bool) -> Loop:
                 line(lines, pose, 1, 1, column, row),
                 line(lines, pose, 1, 2, column, row),
             )
+            if not is_number(s, d):
+                by_lines[pose, :, :] = np.nan
+                continue
             first, last = interval(s, d, box)
-            if last <= first:
+            if last <= first or not has_length(d):
                 continue
             if labelled:
                 fill_factors(factors, gradient, pose, ray, weights, channels, n_labels)

@@ -10,7 +10,9 @@ from napari_drr.rendering.kernels._numba.rays import (
     clipping_axis,
     column_and_row,
     fill_factors,
+    has_length,
     interval,
+    is_number,
     length_of,
     line,
     pixel_of,
@@ -84,8 +86,10 @@ def make_siddon_volume(labelled: bool) -> Loop:
                 line(lines, pose, 1, 1, column, row),
                 line(lines, pose, 1, 2, column, row),
             )
+            if not is_number(s, d):
+                continue
             first, last = interval(s, d, box)
-            if last <= first:
+            if last <= first or not has_length(d):
                 continue
             if labelled:
                 fill_factors(factors, gradient, pose, ray, weights, channels, n_labels)
@@ -181,8 +185,11 @@ def make_siddon_pick(largest: bool, weighed: bool) -> Loop:
                 line(lines, pose, 1, 1, column, row),
                 line(lines, pose, 1, 2, column, row),
             )
+            if not is_number(s, d):
+                by_lines[pose, :, :] = np.nan
+                continue
             first, last = interval(s, d, box)
-            if last <= first:
+            if last <= first or not has_length(d):
                 continue
             frame = slab_frame(s, d, shape, first, last)
             m, u, v = frame[0], frame[1], frame[2]

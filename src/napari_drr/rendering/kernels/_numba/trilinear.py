@@ -8,6 +8,7 @@ from numba import njit
 from napari_drr.rendering.kernels._numba.rays import (
     BRICK,
     column_and_row,
+    is_number,
     length_of,
     line,
     pixel_of,
@@ -94,6 +95,9 @@ def make_trilinear(mode: str, weighed: bool) -> Loop:
                 line(lines, pose, 1, 1, column, row),
                 line(lines, pose, 1, 2, column, row),
             )
+            if not is_number(s, d):
+                out[pose, :, ray] = np.nan
+                continue
             frame = sample_frame(s, d, padded_box, n_points)
             total = 0.0
             if frame[1] > frame[0]:
@@ -140,8 +144,8 @@ def make_trilinear(mode: str, weighed: bool) -> Loop:
                                 totals[channel] += np.float64(value)
                         elif summed:
                             part += value
-                        else:
-                            total = max(total, np.float64(value))
+                        elif not value <= total and total == total:  # what is no number stays
+                            total = np.float64(value)
                     total += np.float64(part)
                 if channelled:
                     totals *= scale

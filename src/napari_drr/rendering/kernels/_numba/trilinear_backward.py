@@ -16,6 +16,8 @@ from napari_drr.rendering.kernels._numba.rays import (
     clipping_axis,
     column_and_row,
     fill_factors,
+    has_length,
+    is_number,
     length_of,
     line,
     pixel_of,
@@ -154,8 +156,11 @@ def make_trilinear_backward(mode: str, weighed: bool, labelled: bool, by_weight:
                 line(lines, pose, 1, 1, column, row),
                 line(lines, pose, 1, 2, column, row),
             )
+            if not is_number(s, d):
+                by_lines[pose, :, :] = np.nan
+                continue
             frame = sample_frame(s, d, padded_box, n_points)
-            if frame[1] <= frame[0]:
+            if frame[1] <= frame[0] or not has_length(d):
                 continue
             length = length_of(lines, pose, column, row)
             if labelled and summed:

@@ -9,6 +9,7 @@ from numba import njit
 from napari_drr.rendering.kernels._numba.rays import (
     column_and_row,
     fill_factors,
+    is_number,
     length_of,
     line,
     pixel_of,
@@ -83,6 +84,8 @@ def make_trilinear_volume(labelled: bool) -> Loop:
                 line(lines, pose, 1, 1, column, row),
                 line(lines, pose, 1, 2, column, row),
             )
+            if not is_number(s, d):
+                continue
             frame = sample_frame(s, d, padded_box, n_points)
             if frame[1] <= frame[0]:
                 continue
