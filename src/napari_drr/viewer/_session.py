@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -18,7 +19,14 @@ from napari_drr.viewer import layers
 from napari_drr.viewer._events import SessionEvents
 from napari_drr.viewer._inputs import InputLayers
 from napari_drr.viewer._outputs import Masks, Outputs
-from napari_drr.viewer._render import Cancelled, Renderer, Request, Result, warm_up
+from napari_drr.viewer._render import (
+    Cancelled,
+    Renderer,
+    Request,
+    Result,
+    warm_up,
+    warm_up_structures,
+)
 from napari_drr.viewer._sections import Section, Structures, merged_structures
 
 if TYPE_CHECKING:
@@ -296,8 +304,14 @@ class Session:
         return None
 
     def warm_up(self) -> None:
-        """Import and compile what renders, in the background."""
-        self._warm = self._thread().submit(warm_up)
+        """Import and compile what renders, in the background.
+
+        What the first render needs comes first; what structures need after a render that was asked
+        for meanwhile.
+        """
+        thread = self._thread()
+        self._warm = thread.submit(warm_up)
+        self._warm.add_done_callback(lambda done: _go_on(done, thread, warm_up_structures))
 
     def cancel(self) -> None:
         """Give up the render under way; `events.cancelled` tells."""
@@ -406,6 +420,13 @@ class Session:
             self.cancel()
             self._decided.discard("labels")
             self._take_labels(None)
+
+
+def _go_on(done: Future[None], thread: ThreadPoolExecutor, task: Callable[[], None]) -> None:
+    """Have a thread do a task after another, unless either was given up."""
+    if not done.cancelled():
+        with suppress(RuntimeError):  # the session was closed
+            thread.submit(task)
 
 
 def _deliver(session: weakref.ref[Session], future: Future[Result]) -> None:
