@@ -3,13 +3,14 @@
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from napari_drr.geometry.detector import Detector
 from napari_drr.geometry.pose import RigidTransform
-from napari_drr.rendering.kernels._rays import SOURCE, bundle_of_plane
+from napari_drr.rendering.kernels._rays import SOURCE, RayBundle, bundle_of_plane
 from napari_drr.rendering.project import any_ray_hits
 
 if TYPE_CHECKING:
@@ -35,6 +36,22 @@ def body_points(subject: "tio.Subject") -> Float[Tensor, "point 3"]:
     index: Tensor = (hounsfield[::step, ::step, ::step] > BODY_HU).nonzero()
     points: Tensor = index.to(torch.float64) * step
     return points
+
+
+def missed_poses(
+    image: Float[Tensor, "pose channel ray"], rays: RayBundle, shape: torch.Size
+) -> list[int]:
+    """Return the poses whose rays all miss a volume (`shape` is (x, y, z)).
+
+    Only an empty image can be one of them, so that others cost a look and no more.
+    """
+    pixels = image.flatten(1)
+    if pixels.is_cpu and pixels.dtype == torch.float32:
+        # NumPy's takes no threads: those of torch's spin for a while, in the kernels' way.
+        empty = np.flatnonzero(~pixels.numpy().any(1)).tolist()
+    else:
+        empty = (~pixels.any(1)).nonzero()[:, 0].tolist()
+    return [i for i in empty if not any_ray_hits(rays.pose(i), shape)]
 
 
 def faults(

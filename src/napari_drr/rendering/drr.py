@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_drr.geometry.pose import RigidTransform
 from napari_drr.rendering._arguments import make_detector, rays_of_patch
-from napari_drr.rendering._diagnosis import NO_HIT
+from napari_drr.rendering._diagnosis import NO_HIT, missed_poses
 from napari_drr.rendering._legacy import check_options
 from napari_drr.rendering._pixels import PixelSubset
 from napari_drr.rendering._posed import PosedVolume
@@ -34,7 +34,7 @@ from napari_drr.rendering.kernels._settings import (
     RendererName,
 )
 from napari_drr.rendering.kernels._skipping import forget
-from napari_drr.rendering.project import any_ray_hits, integrate_rays, make_lookup
+from napari_drr.rendering.project import integrate_rays, make_lookup
 from napari_drr.rendering.reduce import Reduction, check_reduction
 
 if TYPE_CHECKING:
@@ -387,11 +387,9 @@ class DRR(PosedVolume):
         )
 
     def _warn_if_missed(self, image: Tensor, rays: RayBundle) -> None:
-        """Warn of poses whose rays all miss, which only empty images can have."""
         if torch.compiler.is_compiling():
             return
-        empty = (~image.detach().flatten(1).any(1)).nonzero()[:, 0].tolist()
-        missed = [i for i in empty if not any_ray_hits(rays.pose(i), self.density.shape)]
+        missed = missed_poses(image.detach(), rays, self.density.shape)
         if missed:
             which = f" (poses {', '.join(map(str, missed))} of the batch)" if len(image) > 1 else ""
             warnings.warn(NO_HIT + which, RenderWarning, stacklevel=4)
