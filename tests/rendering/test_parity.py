@@ -13,8 +13,8 @@ from napari_drr import DRR, Detector, RigidTransform, project, read
 
 RENDERERS = ["siddon", "trilinear"]
 KINDS = ["sum", "max", "mip", "weights", "channels"]
-# Within a run of 64 voxels the fused kernels keep positions in float32: half a bit of 64 is 4e-6
-# voxel, of the ends of a sum over some voxels, or of the one segment that "max" keeps.
+# Fused kernels keep positions in float32, at most 64 voxels from where a run is counted from: half
+# a bit of 64 is 4e-6 voxel, of the ends of a sum over some voxels, or of the segment of "max".
 TOLERANCE = {"sum": 2e-6, "max": 1e-5}
 
 
@@ -171,8 +171,7 @@ def test_gradients_are_the_references(renderer, kind, shape, distance, sdd):
         for backend in ("cpu", "reference")
     )
     for name, expected in reference.items():
-        # Sums of up to some hundred float32 numbers of either sign; "max" is one of them, whose
-        # length is good to 4e-6 voxel.
+        # Sums of some hundred float32 numbers of either sign, each good to 4e-6 (above).
         scale = expected.abs().max().clamp_min(1e-3)
         torch.testing.assert_close(
             fused[name] / scale, expected / scale, rtol=0, atol=1e-4, msg=lambda m, n=name: n + m

@@ -9,7 +9,7 @@ from napari_drr.rendering.kernels._numba.rays import BRICK, brick_of, interval
 from napari_drr.rendering.kernels._numba.tools import INLINE, OPTIONS
 
 RUN = 64
-"""The most samples, and the most voxels along an axis, of a run."""
+"""The most samples, and the most voxels along an axis, of a run; stack arrays of 80 hold them."""
 
 LANES = 16
 """Loops go on to a multiple of this, so that vectors need no remainder."""
