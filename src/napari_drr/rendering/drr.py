@@ -194,6 +194,7 @@ class DRR(PosedVolume):
             mask_to_channels: Render every label from 0 to the largest into a channel of its own.
             degrees: Euler angles are in degrees.
             weights: A factor on the density of structures, by id, name or group; others keep 1.
+                Where only weights change, sums need no new rays: within 1e-6 of the maximum.
             bone_weight: A factor on the attenuation of bone (physical attenuation only); 0 removes
                 it.
             n_points: Samples per ray (trilinear), 500 if None.
