@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_drr import load_phantom, session
 from napari_drr.viewer import layers
-from napari_drr.viewer._render import Cancelled
+from napari_drr.viewer._requests import Cancelled
 from napari_drr.viewer.widgets.dock import DRRWidget
 from napari_drr.viewer.widgets.structures import NAME, WEIGHT
 
@@ -191,7 +191,7 @@ def test_a_window_closed_in_mid_render_leaves_nothing(make_napari_viewer, phanto
     s.renderer.backend = "reference"
     s.detector.update(height=900, width=900)
     click(widget.output.render_button)
-    running = s._running
+    running = s._rendering._job.future
     del widget
     viewer.close()
     qtbot.waitUntil(running.done, timeout=30_000)

@@ -13,7 +13,7 @@ from napari.components import ViewerModel
 from napari_drr import DRR, Recipe, load_phantom, read, session
 from napari_drr.recipe import RendererSettings
 from napari_drr.viewer import layers
-from napari_drr.viewer._render import Cancelled
+from napari_drr.viewer._requests import Cancelled
 from napari_drr.viewer._session import Session
 
 SPACING = 12.0
@@ -363,7 +363,7 @@ def test_a_cancelled_render_ends_and_tells(viewer):
     told = []
     s.events.cancelled.connect(lambda: told.append(True))
     s.render(wait=False)
-    running = s._running
+    running = s._rendering._job.future
     s.cancel()
     assert told == [True]
     assert isinstance(running.exception(timeout=30), Cancelled)

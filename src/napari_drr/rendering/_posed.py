@@ -12,6 +12,8 @@ from napari_drr.rendering._arguments import make_detector
 from napari_drr.rendering._diagnosis import faults
 from napari_drr.rendering._pixels import PixelSubset
 from napari_drr.rendering._volume import Frame, SubjectVolume
+from napari_drr.rendering.kernels._rays import bundle_of_plane
+from napari_drr.rendering.project import any_ray_hits
 
 
 class PosedVolume(SubjectVolume):
@@ -37,6 +39,17 @@ class PosedVolume(SubjectVolume):
             self.density.shape,
             self._body,
         )
+
+    def meets(self, *pose: RigidTransform | Tensor, **how: Any) -> bool:
+        """Tell whether any ray meets the volume between source and detector.
+
+        Args:
+            *pose: As in `forward`.
+            **how: `parameterization`, `convention` and `degrees`, as in `forward`.
+        """
+        plane = self.detector.plane(self._pose(pose, **how).to(self._affine.device))
+        rays = bundle_of_plane(self._voxel_from_iso(), plane, self.detector.shape)
+        return any_ray_hits(rays, self.density.shape)
 
     def set_intrinsics_(
         self,

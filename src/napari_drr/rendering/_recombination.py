@@ -136,6 +136,30 @@ class Recombination:
         self._last = (last[0], factors, layers)
         return None if layers is None else layers.combine(factors)
 
+    def layers(
+        self, view: View, factors: Factors, build: Callable[[Factors], Layers | None]
+    ) -> Layers | None:
+        """Return the layers of a view, and keep them for the weights that will be asked for.
+
+        Args:
+            view: What is to be seen.
+            factors: What the layers must serve.
+            build: As in `image`.
+        """
+        last = self._last
+        if last is not None and last[0].matches(view):
+            if last[2] is not None and last[2].serve(factors):
+                return last[2]
+            # The call that rendered this view returns the same bits again, as long as no other
+            # weights are asked for.
+            factors_before = last[1]
+        else:
+            factors_before = factors
+        layers = build(factors)
+        if layers is not None:
+            self._last = (view, factors_before, layers)
+        return layers
+
     def forget(self) -> None:
         """Let go of what was rendered last."""
         self._last = None

@@ -254,6 +254,47 @@ class DRR(PosedVolume):
         )
         return image, table.names
 
+    def separate(
+        self,
+        pose: RigidTransform,
+        bone_weight: float | None = None,
+        n_points: int | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[Float[Tensor, "batch label height width"], list[int]] | None:
+        """Render every label apart, and keep that: weights at this pose then need no new rays.
+
+        Args:
+            pose: The pose.
+            bone_weight: As in `forward`; kept apart too unless None.
+            n_points: As in `forward`.
+            progress: As in `forward`.
+
+        Returns:
+            Line integrals and their labels, 0 (no structure) first; None if they take too much
+            memory.
+
+        Raises:
+            ValueError: If there are no labels, or the reduction is no sum.
+        """
+        if self.reducefn != "sum":
+            raise ValueError(f"`reducefn` must be 'sum' to add labels up, got {self.reducefn!r}.")
+        self._check_bone_weight(bone_weight)
+        plane = self.detector.plane(pose.to(self._affine.device))
+        rays = bundle_of_plane(self._voxel_from_iso(), plane, self.detector.shape)
+        ones = self._structures.weights({})
+
+        def build(factors: Factors) -> Layers | None:
+            return self._layers(factors, rays, n_points, progress)
+
+        view = View.of(rays, n_points, self.density, self.mask)
+        layers = self._recombination.layers(view, Factors(ones, bone_weight), build)
+        if layers is None or layers.labels is None:
+            return None
+        image = layers.soft
+        if layers.bone is not None:
+            image = image + (1.0 if bone_weight is None else bone_weight) * layers.bone
+        return image.reshape(*image.shape[:2], *self.detector.shape), layers.labels
+
     def render(
         self,
         density: Float[Tensor, "x y z"],

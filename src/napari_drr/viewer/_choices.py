@@ -56,6 +56,12 @@ def shown(viewer: ViewerModel, layer: Layer | None) -> bool:
     return layer is not None and unwrap(layer) in unwrap(viewer).layers
 
 
+def file_of(layer: Layer | None) -> str | None:
+    """Return the path of the file or folder that a layer was read from, or None."""
+    path = None if layer is None else layer.source.path
+    return None if path is None else str(path)
+
+
 def on_removed(viewer: ViewerModel, callback: Callable[[Any], None]) -> None:
     """Call a method with `event.value` whenever a layer leaves the viewer; it is held weakly."""
     unwrap(viewer).layers.events.removed.connect(callback)

@@ -11,15 +11,29 @@ class SessionEvents(SignalGroup):
     recipe = Signal(set)
     """The names of the recipe's fields that changed."""
     inputs = Signal()
-    """The CT or the labels were chosen or taken away."""
+    """The CT or the labels were chosen, changed or taken away."""
+    history = Signal()
+    """There is something else to undo or to redo."""
     masks = Signal(frozenset)
     """Masks are wanted in other forms."""
+    live = Signal(bool)
+    """Whether every change renders."""
+    tool = Signal(str)
+    """What the mouse does in the canvas."""
+    selected = Signal(tuple)
+    """The ids of the selected structures."""
+    marker = Signal(object)
+    """The linked point in the world (x, y, z), mm, or None."""
+    ray = Signal(object)
+    """The pixel point (column, row) of the linked ray, or None."""
     started = Signal()
-    """A render began."""
+    """A render began that takes a while."""
     progress = Signal(int, int)
     """Rays done, rays in all."""
     rendered = Signal(object)
     """A `Result` stands in the viewer."""
+    status = Signal(object)
+    """A `Status`: how fast it was, and what rendered it."""
     cancelled = Signal()
     """A render was given up."""
     failed = Signal(str)

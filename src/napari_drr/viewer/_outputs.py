@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-    from napari_drr.recipe import Structure
-    from napari_drr.viewer._render import Result
+    from napari_drr.recipe import Display, Structure
+    from napari_drr.viewer._requests import Result
 
 Masks = Literal["labels", "images"]
 
@@ -63,7 +63,12 @@ class Outputs:
         """
         old = self.layer(viewer)
         layer = layers.add_or_update_radiograph(
-            viewer, result.image, result.recipe, beside=beside, layer=old
+            viewer,
+            result.image,
+            result.recipe,
+            beside=beside,
+            layer=old,
+            preview=result.is_preview,
         )
         self._layers[RADIOGRAPH] = weakref.ref(layer)
         if (channels := result.channels) is not None:
@@ -73,8 +78,13 @@ class Outputs:
                 self._show_labels(viewer, result, channels, shown, beside)
             if "images" in masks:
                 self._show_images(viewer, result, channels, shown, beside)
-        self._hide_stale(viewer, {RADIOGRAPH, *self._refreshed(result, masks)})
+        self._hide_stale(viewer, result, {RADIOGRAPH, *self._refreshed(result, masks)})
         return layer
+
+    def restyle(self, viewer: ViewerModel, display: Display) -> None:
+        """Show the radiograph's values in another way."""
+        if (layer := self.layer(viewer)) is not None:
+            layers.restyle_radiograph(layer, display)
 
     @staticmethod
     def _refreshed(result: Result, masks: Collection[Masks]) -> set[str]:
@@ -84,11 +94,14 @@ class Outputs:
         images = {names[i] for i in result.channel_ids} if "images" in masks else set()
         return images | ({MASK} if "labels" in masks else set())
 
-    def _hide_stale(self, viewer: ViewerModel, fresh: set[str]) -> None:
+    def _hide_stale(self, viewer: ViewerModel, result: Result, fresh: set[str]) -> None:
         """Hide masks of an earlier pose; show them again when they are made anew."""
         for name in list(self._layers):
             layer = self.layer(viewer, name)
             if layer is None:
+                continue
+            awaited = result.is_preview or result.awaits_channels
+            if name not in fresh and awaited and layers.shows_same_geometry(layer, result.recipe):
                 continue
             if name not in fresh and layer.visible:
                 layer.visible = False

@@ -71,8 +71,49 @@ def add_or_update_radiograph(
         set_pixels(found, values, preview=preview)
         if set_limits(found, recipe, values) or _is_new_display(found, recipe):
             apply_display(found, recipe.display)
+        if preview and shows_same_detector(found, recipe):
+            # Where it stands has not changed, and looking costs more than writing the pixels.
+            write_recipe(found, recipe)
+            return found
     hang(viewer, found, recipe, beside)
     return found
+
+
+def restyle_radiograph(layer: Image, display: Display) -> None:
+    """Show a radiograph's line integrals in another way; they stay what they are.
+
+    Args:
+        layer: A radiograph's layer.
+        display: How to show them.
+    """
+    known = layer.metadata.get(KEY, {})
+    if known.get("display") == _as_json(display):
+        return
+    if display.contrast_limits is not None:
+        layer.contrast_limits = display.contrast_limits
+    elif (known.get("display") or {}).get("contrast_limits") is not None:
+        layer.contrast_limits = _range(layer.data)
+        _automatic[layer] = tuple(layer.contrast_limits)
+    apply_display(layer, display)
+    layer.metadata = {**layer.metadata, KEY: {**known, "display": _as_json(display)}}
+
+
+def shows_same_geometry(layer: Layer, recipe: Recipe) -> bool:
+    """Tell whether a layer of ours was made at a recipe's pose, with its detector."""
+    known = layer.metadata.get(KEY, {})
+    parts = ("isocenter", "pose", "orientation", "detector")
+    return all(known.get(part) == _as_json(getattr(recipe, part)) for part in parts)
+
+
+def shows_same_detector(layer: Layer, recipe: Recipe) -> bool:
+    """Tell whether a layer of ours covers a recipe's detector, so that it stands where it should.
+
+    Args:
+        layer: A radiograph's layer, or a mask's.
+        recipe: The recipe.
+    """
+    known = layer.metadata.get(KEY, {})
+    return bool(known.get("detector") == _as_json(recipe.detector))
 
 
 def radiograph_layer_data(
@@ -168,11 +209,22 @@ def hang(
         beside: The CT's layer.
         **more: Further keys of `layer.metadata`.
     """
-    layer.metadata = {**layer.metadata, **more, KEY: _as_metadata(recipe)}
+    write_recipe(layer, recipe, **more)
     scale = frame(recipe, layer.data.shape)["scale"]
     if tuple(layer.scale) != scale:
         layer.scale = scale
     LightBox.of(unwrap(viewer)).hang(layer, unwrap(beside))
+
+
+def write_recipe(layer: Image | Labels, recipe: Recipe, **more: Any) -> None:
+    """Write on a layer what it was made with.
+
+    Args:
+        layer: A layer of ours.
+        recipe: The recipe.
+        **more: Further keys of `layer.metadata`.
+    """
+    layer.metadata = {**layer.metadata, **more, KEY: _as_metadata(recipe)}
 
 
 def set_pixels(layer: Image, values: NDArray[np.float32], *, preview: bool = False) -> None:
@@ -220,8 +272,12 @@ def _is_new_display(layer: Image, recipe: Recipe) -> bool:
 
 
 def _limits(recipe: Recipe, values: NDArray[np.float32]) -> tuple[float, float]:
-    top = float(values.max(initial=0.0))
-    return recipe.display.contrast_limits or (0.0, top if top > 0 else 1.0)
+    return recipe.display.contrast_limits or _range(values)
+
+
+def _range(values: NDArray[np.float32]) -> tuple[float, float]:
+    """Return 0 and the largest line integral, or 1 where all is 0."""
+    return 0.0, float(values.max(initial=0.0)) or 1.0
 
 
 def set_limits(layer: Image, recipe: Recipe, values: NDArray[np.float32]) -> bool:

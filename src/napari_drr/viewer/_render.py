@@ -2,147 +2,42 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from napari_drr.recipe import CTReference, Recipe
+from napari_drr.recipe import Attenuation, CTReference, DetectorSettings, Recipe
+from napari_drr.recipe._ct import world_affine
+from napari_drr.recipe._rendering import call_options
+from napari_drr.viewer._coarse import coarse, enlarged
+from napari_drr.viewer._requests import Apart, Request, Result
 
 if TYPE_CHECKING:
-    import torch
-    from pandas import DataFrame
     from torchio import Subject
 
     from napari_drr.rendering.drr import DRR
 
 
-def warm_up() -> None:
-    """Import and compile what renders, which a window should not wait for on its first render.
-
-    Imports take two seconds; compiling takes some more, once on a machine.
-    """
-    import torchio  # noqa: F401 - imported ahead of its use
-
-    from napari_drr.rendering import drr  # noqa: F401 - imported ahead of its use
-
-    _render_a_voxel()
-
-
-def warm_up_structures() -> None:
-    """Compile what the first weight and the first masks need."""
-    import torch
-
-    labels = torch.zeros(1, 1, 1, dtype=torch.uint8)
-    _render_a_voxel(labels=labels, weight_of_label=torch.ones(1, dtype=torch.float64))
-    _render_a_voxel(labels=labels, channel_of_label=torch.zeros(1, dtype=torch.long))
-
-
-def _render_a_voxel(**tables: torch.Tensor) -> None:
-    import torch
-
-    from napari_drr.geometry.detector import Detector
-    from napari_drr.rendering.project import project
-
-    volume, identity = torch.ones(1, 1, 1), torch.eye(4, dtype=torch.float64)
-    detector = Detector(1.0, (1, 1), (1.0, 1.0))
-    project(volume, identity, identity, detector, **tables)  # type: ignore[arg-type] # all tensors
-
-
-class Cancelled(Exception):
-    """A render that a newer one replaced."""
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What was taken from the layers, on the main thread.
-
-    Args:
-        hounsfield: The CT's voxels (x, y, z).
-        affine: World RAS mm from their indices.
-        labels: The label map's voxels and affine, or None.
-        structures: Names of the labels, or None.
-        key: Equal as long as the layers hold the same.
-    """
-
-    hounsfield: torch.Tensor
-    affine: Float[NDArray[np.float64], "4 4"]
-    labels: tuple[torch.Tensor, Float[NDArray[np.float64], "4 4"]] | None
-    structures: DataFrame | None
-    key: tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Request:
-    """One image to render.
-
-    Args:
-        recipe: What to render.
-        inputs: From which CT and labels.
-        channels: Structures (ids) to render into channels too; none if empty.
-        expected: The CT that a loaded recipe names, if it is to be compared.
-        cancel: Set to end the render.
-        progress: Called with (rays done, rays in all), off the main thread.
-    """
-
-    recipe: Recipe
-    inputs: Inputs
-    channels: tuple[int, ...]
-    expected: CTReference | None
-    cancel: threading.Event
-    progress: Callable[[int, int], None]
-
-    def report(self, done: int, total: int) -> None:
-        """Pass progress on, unless the render was cancelled.
-
-        Raises:
-            Cancelled: If it was.
-        """
-        if self.cancel.is_set():
-            raise Cancelled
-        self.progress(done, total)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What was rendered.
-
-    Args:
-        image: Line integrals.
-        channels: A line integral per structure asked for, or None.
-        channel_ids: The channels' structures.
-        recipe: What was rendered, with the CT's reference filled in.
-        seconds: How long it took.
-        backend: Which kernels rendered it.
-        warnings: Sentences to show, such as that no ray meets the CT.
-    """
-
-    image: Float[NDArray[np.float32], "height width"]
-    channels: Float[NDArray[np.float32], "channel height width"] | None
-    channel_ids: tuple[int, ...]
-    recipe: Recipe
-    seconds: float
-    backend: str
-    warnings: tuple[str, ...]
-
-
 class Renderer:
-    """Renders requests, and keeps the subject and the `DRR` for the next one.
+    """Renders requests, and keeps what serves the next one: the subject, the `DRR`, the labels.
 
-    One thread at a time may use it.
+    One thread at a time may use it; `apart` may be read from any.
     """
 
     def __init__(self) -> None:
+        self.apart: Apart | None = None
         self._subject: Subject | None = None
         self._subject_key: tuple[Any, ...] | None = None
         self._ct = CTReference()
-        self._drr: DRR | None = None
-        self._drr_key: tuple[Any, ...] | None = None
+        self._fine, self._coarse = _Kept(), _Kept()
+        self._coarse_subject: Subject | None = None
+        self._has_coarse = False
+        self._last: tuple[tuple[Any, ...], Result] | None = None
+        self._speed: tuple[tuple[Any, ...], float] | None = None
 
     def render(self, request: Request) -> Result:
         """Render one request.
@@ -151,79 +46,260 @@ class Renderer:
             Cancelled: If the request was cancelled.
             ValueError: If CT, labels and recipe don't fit.
         """
-        import torch
-
-        from napari_drr.rendering._diagnosis import NO_HIT
-
         start = time.perf_counter()
         subject = self._read(request)
         recipe = replace(request.recipe, ct=self._ct)
-        drr = self._renderer(recipe, subject)
-        faults = drr.diagnose(recipe.pose.rigid_transform())
-        with torch.inference_mode():
-            if NO_HIT in faults:
-                image = torch.zeros(recipe.detector.height, recipe.detector.width)
-            else:
-                image = recipe.render(subject, drr, progress=request.report)[0, 0]
-            channels, channel_ids = self._channels(request, recipe, drr)
-        return Result(
-            image.cpu().numpy(),
-            channels,
-            channel_ids,
+        key, known = view_of(request), self._last
+        if known is not None and known[0] == key and not recipe.weights():
+            # Structures were hidden and are shown again: the very image that was there before.
+            return replace(known[1], recipe=recipe, seconds=time.perf_counter() - start)
+        request.check()
+        drr = self._fine.drr(recipe, subject, self._subject_key)
+        image, faults = _image(drr, subject, request, recipe)
+        result = Result(
+            image,
+            None,
+            (),
             recipe,
             time.perf_counter() - start,
             drr.backend_in_use,
+            str(drr.device),
+            image.shape,
             (*self._other_ct(request, subject), *faults),
         )
+        self._speed = (_kind(recipe), result.seconds / image.size)
+        if not recipe.weights():
+            self._last = (key, replace(result, warnings=faults))
+        return result
+
+    def preview(self, request: Request, shape: tuple[int, int]) -> Result:
+        """Render an image of fewer pixels from larger voxels, enlarged to the detector's size.
+
+        Args:
+            request: What to render.
+            shape: Rows and columns to render.
+
+        Raises:
+            ValueError: If CT, labels and recipe don't fit.
+        """
+        import torch
+
+        start = time.perf_counter()
+        subject = self._read(request)
+        full = replace(request.recipe, ct=self._ct)
+        few = replace(full, detector=_with_shape(full, shape), isocenter=_isocenter(full, subject))
+        larger = self._larger_voxels(request, subject)
+        few = replace(few, ct=CTReference())  # the coarse CT is another one
+        drr = self._coarse.drr(few, larger or subject, self._subject_key)
+        size = (full.detector.height, full.detector.width)
+        with torch.inference_mode():
+            if drr.meets(few.pose.rigid_transform()):
+                image = enlarged(few.render(larger or subject, drr)[0, 0].cpu().numpy(), size)
+            else:
+                image = np.zeros(size, np.float32)
+        return Result(
+            image,
+            None,
+            (),
+            full,
+            time.perf_counter() - start,
+            drr.backend_in_use,
+            str(drr.device),
+            shape,
+        )
+
+    def with_channels(self, request: Request, result: Result) -> Result:
+        """Add the channels that are asked for to a result of the same request.
+
+        Raises:
+            Cancelled: If the request was cancelled.
+        """
+        start = time.perf_counter()
+        apart = self._labels_apart(request)
+        if apart is None:
+            channels, chosen = self._channels(request)
+        else:
+            chosen = tuple(i for i in request.channels if i in apart.ids)
+            channels = apart.images[[apart.ids.index(i) for i in chosen]] if chosen else None
+        if channels is None:
+            return result
+        seconds = result.seconds + time.perf_counter() - start
+        return replace(result, channels=channels, channel_ids=chosen, seconds=seconds)
+
+    def prepare(self, request: Request) -> None:
+        """Get ready for changes of weights at this pose, and for previews of others.
+
+        Raises:
+            Cancelled: If the request was cancelled.
+        """
+        self._larger_voxels(request, self._read(request))
+        request.check()
+        self._labels_apart(request)
+
+    def is_quick(self, request: Request, seconds: float) -> bool:
+        """Tell whether a render in full is to be expected within some seconds.
+
+        Args:
+            request: What would be rendered.
+            seconds: The time that there is.
+        """
+        if self._subject is None or self._subject_key != request.inputs.key:
+            return True  # nothing to preview before the CT is read
+        key = view_of(request)
+        if self.apart is not None and self.apart.key == key:
+            return True
+        if self._speed is None or self._speed[0] != _kind(request.recipe):
+            return False
+        detector = request.recipe.detector
+        return self._speed[1] * detector.height * detector.width <= seconds
+
+    def _labels_apart(self, request: Request) -> Apart | None:
+        """Render every label apart where sums allow it, once for each pose."""
+        import torch
+
+        subject, key = self._read(request), view_of(request)
+        if self.apart is not None and self.apart.key == key:
+            return self.apart
+        recipe = replace(request.recipe, ct=self._ct)
+        if recipe.renderer.reduction != "sum" or subject.get("mask") is None:
+            return None
+        drr = self._fine.drr(recipe, subject, self._subject_key)
+        options = call_options(recipe)
+        pose = recipe.pose.rigid_transform()
+        if not drr.meets(pose):
+            return None
+        with torch.inference_mode():
+            separate = drr.separate(
+                pose, options["bone_weight"], options["n_points"], request.check
+            )
+        if separate is None:
+            return None
+        images, labels = separate
+        self.apart = Apart(key, tuple(labels), images[0].cpu().numpy())
+        return self.apart
 
     def _other_ct(self, request: Request, subject: Subject) -> list[str]:
         difference = request.expected.difference(subject) if request.expected else None
         return [f"The recipe was made of another CT: {difference}."] if difference else []
 
-    def _channels(
-        self, request: Request, recipe: Recipe, drr: DRR
-    ) -> tuple[NDArray[np.float32] | None, tuple[int, ...]]:
+    def _channels(self, request: Request) -> tuple[NDArray[np.float32] | None, tuple[int, ...]]:
         """Render what is asked for and there; the user may have painted a structure away."""
+        import torch
+
+        subject = self._read(request)
+        recipe = replace(request.recipe, ct=self._ct)
+        drr = self._fine.drr(recipe, subject, self._subject_key)
         present = set() if drr.structures is None else set(drr.structures["id"])
         chosen = tuple(label for label in request.channels if label in present)
-        if not chosen:
+        if not chosen or not drr.meets(recipe.pose.rigid_transform()):
             return None, ()
         # Channels are what each structure would add: visibility and weights stay out of them.
         plain = replace(recipe, structures=())
-        image, _ = plain.channels(self._subject, chosen, drr, progress=request.report)
+        with torch.inference_mode():
+            image, _ = plain.channels(subject, chosen, drr, progress=request.report)
         return image[0].cpu().numpy(), chosen
 
-    def _renderer(self, recipe: Recipe, subject: Subject) -> DRR:
-        """Return the last `DRR`, or another where more than its call or its detector differs."""
+    def _larger_voxels(self, request: Request, subject: Subject) -> Subject | None:
+        if not self._has_coarse:
+            self._coarse_subject = coarse(subject, **_mapped(request.recipe.attenuation))
+            self._has_coarse = True
+        return self._coarse_subject
+
+    def _read(self, request: Request) -> Subject:
+        from napari_drr.io.read import read
+
+        inputs = request.inputs
+        if self._subject is None or self._subject_key != inputs.key:
+            self.apart = self._last = self._coarse_subject = None
+            self._has_coarse = False
+            self._fine, self._coarse = _Kept(), _Kept()
+            self._subject = read(
+                (inputs.hounsfield, inputs.affine),
+                inputs.labels,
+                structures=inputs.structures,
+                **_mapped(request.recipe.attenuation),
+            )
+            self._subject_key = inputs.key
+            self._ct = CTReference.of(self._subject)
+        return self._subject
+
+
+class _Kept:
+    """A `DRR` that is made anew where more than its call or its detector differs."""
+
+    def __init__(self) -> None:
+        self._drr: DRR | None = None
+        self._key: tuple[Any, ...] | None = None
+
+    def drr(self, recipe: Recipe, subject: Subject, subject_key: Any) -> DRR:
         key = (
-            self._subject_key,
+            subject_key,
             recipe.isocenter,
             recipe.renderer.renderer,
             recipe.renderer.reduction,
             recipe.renderer.backend,
             replace(recipe.attenuation, bone_weight=1.0),
         )
-        if self._drr is None or self._drr_key != key:
-            self._drr = recipe.drr(subject)
-            self._drr_key = key
-        drr = self._drr
-        drr.detector = recipe.detector.detector(recipe.orientation)
-        return drr
+        if self._drr is None or self._key != key:
+            self._drr, self._key = recipe.drr(subject), key
+        self._drr.detector = recipe.detector.detector(recipe.orientation)
+        return self._drr
 
-    def _read(self, request: Request) -> Subject:
-        from napari_drr.io.read import read
 
-        inputs, attenuation = request.inputs, request.recipe.attenuation
-        if self._subject is None or self._subject_key != inputs.key:
-            self._subject = read(
-                (inputs.hounsfield, inputs.affine),
-                inputs.labels,
-                structures=inputs.structures,
-                attenuation=attenuation.kind,
-                energy_kev=attenuation.energy_kev,
-                bone_attenuation_multiplier=attenuation.bone_attenuation_multiplier,
-            )
-            self._subject_key = inputs.key
-            self._ct = CTReference.of(self._subject)
-            self._drr = None
-        return self._subject
+def view_of(request: Request) -> tuple[Any, ...]:
+    """Return all that an image depends on but the weights of structures."""
+    r = request.recipe
+    parts = (r.isocenter, r.pose, r.orientation, r.detector, r.renderer, r.attenuation)
+    return (request.inputs.key, *parts)
+
+
+def _image(
+    drr: DRR, subject: Subject, request: Request, recipe: Recipe
+) -> tuple[Float[NDArray[np.float32], "height width"], tuple[str, ...]]:
+    """Render in full; return the image, and what is wrong with the pose."""
+    import torch
+
+    from napari_drr.rendering._diagnosis import NO_HIT
+
+    faults = drr.diagnose(recipe.pose.rigid_transform())
+    if NO_HIT in faults:
+        return np.zeros((recipe.detector.height, recipe.detector.width), np.float32), tuple(faults)
+    with torch.inference_mode():
+        image = recipe.render(subject, drr, progress=request.report)[0, 0]
+    return image.cpu().numpy(), tuple(faults)
+
+
+def _mapped(attenuation: Attenuation) -> dict[str, Any]:
+    """Return the arguments of `read` that map HU to this attenuation."""
+    return {
+        "attenuation": attenuation.kind,
+        "energy_kev": attenuation.energy_kev,
+        "bone_attenuation_multiplier": attenuation.bone_attenuation_multiplier,
+    }
+
+
+def _kind(recipe: Recipe) -> tuple[Any, ...]:
+    """Return what the time per pixel depends on, roughly."""
+    return (recipe.renderer, recipe.attenuation, bool(recipe.weights()))
+
+
+def _with_shape(recipe: Recipe, shape: tuple[int, int]) -> DetectorSettings:
+    """Return the same detector with fewer, larger pixels."""
+    detector = recipe.detector
+    return replace(
+        detector,
+        height=shape[0],
+        width=shape[1],
+        pixel_spacing_x=detector.pixel_spacing_x * detector.width / shape[1],
+        pixel_spacing_y=detector.pixel_spacing_y * detector.height / shape[0],
+    )
+
+
+def _isocenter(recipe: Recipe, subject: Subject) -> tuple[float, float, float]:
+    """Return the recipe's isocenter, world mm: larger voxels may have another center."""
+    if recipe.isocenter is not None:
+        return recipe.isocenter
+    from napari_drr.volume.grid import grid_center
+
+    x, y, z = grid_center(world_affine(subject), subject["volume"].spatial_shape).tolist()
+    return (x, y, z)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_drr.recipe import Structure
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike, NDArray
+
+from napari_drr.recipe import Pose
 
 if TYPE_CHECKING:
     from napari_drr.viewer._session import Session
@@ -58,93 +62,135 @@ class Section:
         return getattr(self._part(), field)
 
     def __setattr__(self, field: str, value: Any) -> None:
-        self.update(**{field: value})
+        if isinstance(getattr(type(self), field, None), property):
+            object.__setattr__(self, field, value)
+        else:
+            self.update(**{field: value})
 
     def __dir__(self) -> list[str]:
-        return [*self._fields(), "update"]
+        own = [name for name in vars(type(self)) if not name.startswith("_")]
+        return [*self._fields(), "update", *own]
 
     def __repr__(self) -> str:
         return repr(self._part())
 
 
-class Structures:
-    """The structures of a session's labels: what is visible, and with which weight.
+class PoseSection(Section):
+    """The pose: its fields, and other ways to say it."""
 
-    A key is an id, a name or a group, which stands for all its structures.
+    __slots__ = ()
 
-    Args:
-        session: The session.
-    """
+    def update(self, **values: Any) -> None:
+        """Set several fields at once, with one event.
 
-    __slots__ = ("_session",)
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def show(self, *keys: int | str) -> None:
-        """Make structures visible; all if none is named."""
-        self._set(keys, visible=True)
-
-    def hide(self, *keys: int | str) -> None:
-        """Make structures invisible; all if none is named."""
-        self._set(keys, visible=False)
-
-    def solo(self, *keys: int | str) -> None:
-        """Make these structures visible and all others invisible."""
-        chosen = set(self.ids(*keys))
-        self._replace(replace(s, visible=s.id in chosen) for s in self)
-
-    def set_weight(self, weight: float, *keys: int | str) -> None:
-        """Weigh the attenuation of structures; of all if none is named."""
-        self._set(keys, weight=float(weight))
-
-    def ids(self, *keys: int | str) -> list[int]:
-        """Return the ids that keys stand for; all if there is none.
+        Args:
+            **values: New values by field. A `convention` alone converts the angles: the C-arm
+                stays where it is.
 
         Raises:
-            ValueError: If a key is unknown.
+            AttributeError: If there is no such field.
+            ValueError: If a value is outside its range.
         """
-        if not keys:
-            return [s.id for s in self]
-        import pandas as pd
+        if set(values) == {"convention"}:
+            part = Pose.from_matrix(self.matrix, values["convention"])
+            self._session.recipe = replace(self._session.recipe, pose=part)
+        else:
+            super().update(**values)
 
-        from napari_drr.volume.structures import select_structures
+    @property
+    def matrix(self) -> Float[NDArray[np.float64], "4 4"]:
+        """Iso from camera, mm, before the orientation: `[R | R t]`."""
+        matrix: NDArray[np.float64] = self._part().rigid_transform().matrix[0].numpy()
+        return matrix
 
-        rows = [(s.id, s.name, s.group) for s in self]
-        return select_structures(
-            pd.DataFrame(rows, columns=["id", "structure", "group"]), list(keys)
-        )
+    @matrix.setter
+    def matrix(self, matrix: Float[ArrayLike, "4 4"]) -> None:
+        pose = Pose.from_matrix(matrix, self._part().convention)
+        self._session.recipe = replace(self._session.recipe, pose=pose)
 
-    def _set(self, keys: tuple[int | str, ...], **values: Any) -> None:
-        chosen = set(self.ids(*keys))
-        self._replace(replace(s, **values) if s.id in chosen else s for s in self)
+    @property
+    def distance(self) -> float:
+        """From source to isocenter, mm; setting it keeps `x` and `z`."""
+        pose = self._part()
+        return math.hypot(pose.x, pose.y, pose.z)
 
-    def _replace(self, structures: Iterable[Structure]) -> None:
-        self._session.recipe = replace(self._session.recipe, structures=tuple(structures))
+    @distance.setter
+    def distance(self, distance: float) -> None:
+        pose = self._part()
+        aside = math.hypot(pose.x, pose.z)
+        if not math.isfinite(distance) or distance <= aside:
+            raise ValueError(
+                f"`distance` must be greater than {aside:g} mm, by which the source is shifted in "
+                f"x and z; got {distance:g}."
+            )
+        self.update(y=math.copysign(math.sqrt(distance**2 - aside**2), pose.y))
 
-    def __getitem__(self, key: int | str) -> Structure:
-        wanted = self.ids(key)
-        return next(s for s in self if s.id in wanted)
+    def reset(self, *names: str) -> None:
+        """Set fields to the zero pose's: angles and shifts to 0, the distance stays.
 
-    def __iter__(self) -> Iterator[Structure]:
-        return iter(self._session.recipe.structures)
+        Args:
+            *names: Fields; none for all.
 
-    def __len__(self) -> int:
-        return len(self._session.recipe.structures)
+        Raises:
+            AttributeError: If there is no such field.
+        """
+        pose, orientation = self._part(), self._session.recipe.orientation
+        side = {"AP": 1.0, "PA": -1.0}.get(str(orientation), math.copysign(1.0, pose.y))
+        zero = Pose(y=side * (self.distance or Pose().y), convention=pose.convention)
+        chosen = names or ("alpha_deg", "beta_deg", "gamma_deg", "x", "y", "z")
+        for name in chosen:
+            if name not in self._fields():
+                raise AttributeError(f"`pose` has no `{name}`; it has {', '.join(self._fields())}.")
+        self.update(**{name: getattr(zero, name) for name in chosen})
 
-    def __repr__(self) -> str:
-        visible = sum(s.visible for s in self)
-        return f"<{len(self)} structures, {visible} visible>"
 
+class DetectorSection(Section):
+    """The detector: its fields, and other ways to say it."""
 
-def merged_structures(
-    present: tuple[Structure, ...], settings: tuple[Structure, ...]
-) -> tuple[Structure, ...]:
-    """Return the labels' structures, with what a recipe says of them by id."""
-    said = {s.id: s for s in settings}
-    return tuple(
-        replace(s, visible=said[s.id].visible, weight=said[s.id].weight, color=said[s.id].color)
-        if s.id in said
-        else s
-        for s in present
-    )
+    __slots__ = ()
+
+    @property
+    def intrinsics(self) -> Float[NDArray[np.float64], "3 3"]:
+        """The camera's K, in pixels; setting it changes pixel spacing and offsets."""
+        from napari_drr.recipe import intrinsics
+
+        return intrinsics(self._session.recipe)
+
+    @intrinsics.setter
+    def intrinsics(self, matrix: Float[ArrayLike, "3 3"]) -> None:
+        from napari_drr.recipe import with_intrinsics
+
+        self._session.recipe = with_intrinsics(self._session.recipe, np.asarray(matrix))
+
+    @property
+    def presets(self) -> tuple[str, ...]:
+        """Names of C-arms and flat panels that `preset` knows."""
+        from napari_drr.recipe import PRESETS
+
+        return tuple(PRESETS)
+
+    def preset(self, name: str) -> None:
+        """Take the numbers of a common C-arm or flat panel; `mirror` stays.
+
+        Args:
+            name: One of `presets`.
+
+        Raises:
+            ValueError: If there is none of this name.
+        """
+        from napari_drr.recipe import preset
+
+        _, found = preset(name)
+        settings = replace(found, mirror=self._part().mirror)
+        self._session.recipe = replace(self._session.recipe, detector=settings)
+
+    def fit(self) -> None:
+        """Choose the pixel spacing such that the whole CT is on the detector.
+
+        Raises:
+            ValueError: If there is no CT, or the source is too near to it.
+        """
+        from napari_drr.recipe import fitted
+
+        settings = fitted(self._session.recipe, self._session.corners())
+        self._session.recipe = replace(self._session.recipe, detector=settings)

@@ -2,43 +2,70 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import weakref
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
 
 from napari_drr.recipe import CTReference, Recipe, Structure, view
 from napari_drr.viewer import layers
 from napari_drr.viewer._events import SessionEvents
+from napari_drr.viewer._history import History
 from napari_drr.viewer._inputs import InputLayers
-from napari_drr.viewer._outputs import Masks, Outputs
-from napari_drr.viewer._render import (
-    Cancelled,
-    Renderer,
-    Request,
-    Result,
-    warm_up,
-    warm_up_structures,
-)
-from napari_drr.viewer._sections import Section, Structures, merged_structures
+from napari_drr.viewer._outputs import Masks
+from napari_drr.viewer._rendering import LOOKS_ONLY, Post, Rendering
+from napari_drr.viewer._sections import DetectorSection, PoseSection, Section
+from napari_drr.viewer._structures import Structures, merged_structures
+from napari_drr.viewer._told import Told
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer
 
-_log = logging.getLogger(__name__)
+    from napari_drr.viewer._status import Status
 
-Post = Callable[[Callable[[], None]], None]
+Tool = Literal["none", "turn", "link", "isocenter"]
 
-# Each image layer costs napari's window some hundredths of a second per update.
-MOST_STRUCTURE_IMAGES = 24
+
+def _masks(session: Session, masks: Iterable[Masks]) -> frozenset[Masks]:
+    chosen = frozenset(cast("list[Masks]", [masks]) if isinstance(masks, str) else masks)
+    if unknown := chosen - set(get_args(Masks)):
+        raise ValueError(
+            f"`masks` must be of {', '.join(map(repr, get_args(Masks)))}, got "
+            f"{', '.join(map(repr, unknown))}."
+        )
+    return chosen
+
+
+def _tool(session: Session, tool: str) -> Tool:
+    if tool not in get_args(Tool):
+        raise ValueError(
+            f"`tool` must be one of {', '.join(map(repr, get_args(Tool)))}, got {tool!r}."
+        )
+    return cast("Tool", tool)
+
+
+def _selected(session: Session, keys: Iterable[int | str]) -> tuple[int, ...]:
+    chosen = list(keys)
+    return tuple(session.structures.ids(*chosen)) if chosen else ()
+
+
+def _point(length: int, what: str) -> Callable[[Any, Any], tuple[float, ...] | None]:
+    def checked(session: Session, point: Any) -> tuple[float, ...] | None:
+        if point is None:
+            return None
+        values = tuple(float(value) for value in point)
+        if len(values) != length or not np.isfinite(values).all():
+            raise ValueError(f"{what} must be {length} finite numbers or None, got {values}.")
+        return values
+
+    return checked
 
 
 class Session:
@@ -64,22 +91,37 @@ class Session:
         ```
     """
 
+    live = Told(False, lambda session, live: bool(live))
+    """Whether every change renders: a coarse preview first where that is seen sooner."""
+
+    masks = Told(frozenset[Masks](), _masks)
+    """The forms in which a render shows masks: `"labels"`, `"images"`, both or none."""
+
+    tool = Told[Tool]("none", _tool)
+    """What the mouse does in the canvas: `"none"`, `"turn"` the C-arm by dragging the radiograph,
+    `"link"` a click to the ray or the point that it means, or set the `"isocenter"`."""
+
+    selected = Told[tuple[int, ...]]((), _selected)
+    """Ids of the selected structures; set it by ids, names or groups."""
+
+    marker = Told[Any](None, _point(3, "`marker`"))
+    """A point in the world (x, y, z), mm, that is shown in CT and radiograph; or None."""
+
+    ray = Told[Any](None, _point(2, "`ray`"))
+    """A pixel point (column, row; centers at +0.5) whose ray is shown in the CT; or None."""
+
     def __init__(self, viewer: ViewerModel, post: Post | None = None) -> None:
         self._viewer = weakref.ref(viewer)
-        self._post = post
         self.events = SessionEvents()
         self._recipe = Recipe()
-        self._inputs = InputLayers()
+        self._history = History[Recipe]()
+        self._inputs = InputLayers(self._on_inputs_changed)
         self._decided: set[str] = set()
         self._structures: tuple[Structure, ...] = ()
-        self._masks: frozenset[Masks] = frozenset()
-        self._outputs = Outputs()
         self._expected: CTReference | None = None
-        self._warm: Future[None] | None = None
-        self._running: Future[Result] | None = None
-        self._renderer = Renderer()
-        self._pool: ThreadPoolExecutor | None = None
-        self._cancel = threading.Event()
+        self._rendering = Rendering(self, post)
+        self.events.live.connect(self._update)
+        self.events.masks.connect(self._update)
         layers.on_removed(viewer, self._on_layer_removed)
 
     # The recipe and its parts
@@ -103,24 +145,94 @@ class Session:
 
     @recipe.setter
     def recipe(self, recipe: Recipe) -> None:
-        changed = {
-            f.name
-            for f in fields(Recipe)
-            if getattr(recipe, f.name) != getattr(self._recipe, f.name)
-        }
+        before = self._recipe
+        if self._replace(recipe):
+            could = self.can_undo, self.can_redo
+            self._history.record(before)
+            if could != (self.can_undo, self.can_redo):
+                self.events.history.emit()
+
+    def _replace(self, recipe: Recipe) -> bool:
+        """Take another recipe, and render it if live; tell whether anything is different."""
+        old = self._recipe
+        names = [field.name for field in fields(Recipe)]
+        changed = {name for name in names if getattr(recipe, name) != getattr(old, name)}
         if changed:
             self._recipe = recipe
+            self._update(changed)
             self.events.recipe.emit(changed)
+        return bool(changed)
+
+    # Undo and redo
 
     @property
-    def pose(self) -> Section:
+    def can_undo(self) -> bool:
+        """Whether a change of the recipe can be taken back."""
+        return self._history.can_undo
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether a change that was taken back can be made again."""
+        return self._history.can_redo
+
+    def undo(self) -> None:
+        """Take the last change of the recipe back; nothing happens if there was none."""
+        self._go_to(self._history.undo(self._recipe))
+
+    def redo(self) -> None:
+        """Make the change again that `undo` took back."""
+        self._go_to(self._history.redo(self._recipe))
+
+    def _go_to(self, recipe: Recipe | None) -> None:
+        if recipe is None:
+            return
+        self._replace(self._of_these_layers(recipe))
+        self.events.history.emit()
+
+    def _of_these_layers(self, recipe: Recipe) -> Recipe:
+        """Return a recipe of another time or CT, for the layers that are chosen now."""
+        structures = recipe.structures
+        if self._structures:
+            structures = merged_structures(self._structures, structures)
+        return replace(recipe, ct=self._recipe.ct, structures=structures)
+
+    @contextmanager
+    def gesture(self) -> Iterator[None]:
+        """Make all changes within it one step to undo, with previews until it ends.
+
+        Example:
+            ```python
+            with s.gesture():
+                for angle in range(90):
+                    s.pose.alpha_deg = angle
+            ```
+        """
+        self.begin_gesture()
+        try:
+            yield
+        finally:
+            self.end_gesture()
+
+    def begin_gesture(self) -> None:
+        """Begin what `gesture` does, where the end comes in another function."""
+        self._history.begin()
+
+    def end_gesture(self) -> None:
+        """End what `begin_gesture` began; what was a preview is rendered in full."""
+        if self._history.end():
+            self._rendering.rest()
+
+    # The recipe's parts
+
+    @property
+    def pose(self) -> PoseSection:
         """Where the C-arm is: `alpha_deg`, `beta_deg`, `gamma_deg`, `x`, `y`, `z` (mm)."""
-        return Section(self, "pose")
+        return PoseSection(self, "pose")
 
     @property
-    def detector(self) -> Section:
+    def detector(self) -> DetectorSection:
         """Distance, pixels and offsets, in mm."""
-        return Section(self, "detector")
+        return DetectorSection(self, "detector")
 
     @property
     def renderer(self) -> Section:
@@ -164,10 +276,41 @@ class Session:
         self.recipe = replace(self._recipe, isocenter=isocenter)
 
     @property
+    def center(self) -> tuple[float, float, float] | None:
+        """What the C-arm turns about, world mm: the isocenter, or the center of the CT's grid.
+
+        None where there is neither.
+        """
+        if self.isocenter is not None or self.ct is None:
+            return self.isocenter
+        low, high = self._corners_world().min(axis=0), self._corners_world().max(axis=0)
+        x, y, z = ((low + high) / 2).tolist()
+        return (x, y, z)
+
+    def corners(self) -> Float[NDArray[np.float64], "8 3"]:
+        """Return the corners of the CT's grid, iso mm.
+
+        Raises:
+            ValueError: If there is no CT, or it is none that can be rendered.
+        """
+        corners: NDArray[np.float64] = self._corners_world() - np.asarray(self.center)
+        return corners
+
+    def _corners_world(self) -> Float[NDArray[np.float64], "8 3"]:
+        inputs = self._inputs.snapshot()
+        ends = [(-0.5, size - 0.5) for size in inputs.hounsfield.shape]
+        index = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(8, 3)
+        corners: NDArray[np.float64] = index @ inputs.affine[:3, :3].T + inputs.affine[:3, 3]
+        return corners
+
+    @property
     def distance(self) -> float:
         """From source to isocenter, mm."""
-        pose = self._recipe.pose
-        return float(np.linalg.norm([pose.x, pose.y, pose.z]))
+        return self.pose.distance
+
+    @distance.setter
+    def distance(self, distance: float) -> None:
+        self.pose.distance = distance
 
     def view(self, name: str, angle_deg: float = 0.0, distance: float | None = None) -> None:
         """Set a named view.
@@ -183,6 +326,9 @@ class Session:
         """
         distance = (self.distance or 850.0) if distance is None else distance
         orientation, pose = view(name, distance, angle_deg)
+        if (convention := self._recipe.pose.convention) != pose.convention:
+            matrix = pose.rigid_transform().matrix[0].numpy()
+            pose = type(pose).from_matrix(matrix, convention)
         self.recipe = replace(self._recipe, orientation=orientation, pose=pose)
 
     # The layers
@@ -201,7 +347,7 @@ class Session:
 
     def _take_ct(self, layer: Image | None) -> None:
         if self._inputs.choose_ct(layer):
-            self.events.inputs.emit()
+            self._on_inputs_changed()
 
     @property
     def labels(self) -> Labels | None:
@@ -220,8 +366,9 @@ class Session:
             named = () if self.labels is None else layers.named_structures(self.labels)
             self._structures = tuple(Structure(*row) for row in named)
             known = merged_structures(self._structures, self._recipe.structures)
-            self.recipe = replace(self._recipe, structures=known)
-            self.events.inputs.emit()
+            self.selected = ()
+            self._replace(replace(self._recipe, structures=known))
+            self._on_inputs_changed()
 
     @property
     def frame(self) -> layers.Frame:
@@ -233,24 +380,7 @@ class Session:
         if frame not in get_args(layers.Frame):
             raise ValueError(f"`frame` must be 'RAS' or 'LPS', got {frame!r}.")
         self._inputs.frame = frame
-        self.events.inputs.emit()
-
-    @property
-    def masks(self) -> frozenset[Masks]:
-        """The forms in which a render shows masks: `"labels"`, `"images"`, both or none."""
-        return self._masks
-
-    @masks.setter
-    def masks(self, masks: Iterable[Masks]) -> None:
-        chosen = frozenset(cast("list[Masks]", [masks]) if isinstance(masks, str) else masks)
-        if unknown := chosen - set(get_args(Masks)):
-            raise ValueError(
-                f"`masks` must be of {', '.join(map(repr, get_args(Masks)))}, got "
-                f"{', '.join(map(repr, unknown))}."
-            )
-        if chosen != self._masks:
-            self._masks = chosen
-            self.events.masks.emit(chosen)
+        self._on_inputs_changed()
 
     def adopt(self) -> None:
         """Choose the viewer's first CT and its first labels, until somebody has chosen."""
@@ -262,6 +392,7 @@ class Session:
     def reload(self) -> None:
         """Read the layers again: napari does not tell when their arrays were edited in place."""
         self._inputs.note_edit()
+        self._on_inputs_changed()
 
     def output(self, name: str = "DRR") -> Any:
         """Return an output layer that is still in the viewer, or None.
@@ -269,7 +400,15 @@ class Session:
         Args:
             name: `"DRR"`, `"DRR structures"`, or a structure's name for its own image.
         """
-        return self._outputs.layer(self.viewer, name)
+        return self._rendering.outputs.layer(self.viewer, name)
+
+    def problems(self) -> tuple[str, ...]:
+        """Return what can't work now, each with the way out; empty if all is well."""
+        try:
+            self._inputs.snapshot()
+        except (ValueError, TypeError, MemoryError) as error:
+            return (str(error),)
+        return ()
 
     # Rendering
 
@@ -287,46 +426,51 @@ class Session:
             ValueError: If there is no CT, or CT, labels and recipe don't fit (with `wait`).
             RuntimeError: If `wait` is False and the session has no way back to the main thread.
         """
-        if not wait and self._post is None:
-            raise RuntimeError("Without a window only `render(wait=True)` can be delivered.")
-        try:
-            future = self._start()
-        except ValueError as error:
-            if wait:
-                raise
-            self.events.failed.emit(str(error))
-            return None
-        if wait:
-            return self._show(future.result())
-        # A weak reference: a render must not keep the session, nor its viewer, alive.
-        session, post = weakref.ref(self), self._post
-        future.add_done_callback(lambda done: post and post(lambda: _deliver(session, done)))
-        return None
+        return self._rendering.render(wait)
+
+    def _update(self, changed: Any = None) -> None:
+        """Show a change: the looks at once, all else by a render, if live."""
+        fields = changed if isinstance(changed, set) else {"inputs"}
+        if fields <= LOOKS_ONLY:
+            self._rendering.restyle()
+        elif self.live and self.ct is not None:
+            self._rendering.update()
+
+    @property
+    def status(self) -> Status | None:
+        """How the last render went."""
+        return self._rendering.status
+
+    def under(self, column: int, row: int) -> list[tuple[Structure, float]]:
+        """Return what lies under a pixel of the radiograph.
+
+        Args:
+            column: Of the pixel.
+            row: Of the pixel.
+
+        Returns:
+            Structures and their line integrals without weights, the largest first. Empty where
+            there are no labels, and until they are known, which takes a moment at a new pose.
+        """
+        return self._rendering.under(column, row)
+
+    def painted(self, seconds: float) -> None:
+        """Take note of how long the window took to paint an update: it sets the previews' size."""
+        self._rendering.pace.painted(seconds)
 
     def warm_up(self) -> None:
-        """Import and compile what renders, in the background.
-
-        What the first render needs comes first; what structures need after a render that was asked
-        for meanwhile.
-        """
-        thread = self._thread()
-        self._warm = thread.submit(warm_up)
-        self._warm.add_done_callback(lambda done: _go_on(done, thread, warm_up_structures))
+        """Import and compile what renders, in the background."""
+        self._rendering.warm_up()
 
     def cancel(self) -> None:
         """Give up the render under way; `events.cancelled` tells."""
-        self._cancel.set()
-        if self._running is not None and not self._running.done():
-            self._running = None
-            self.events.cancelled.emit()
+        self._rendering.cancel()
 
     def close(self) -> None:
         """End the thread and forget the volume; the session can be used again."""
-        self.cancel()
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
-        self._renderer = Renderer()
+        self._rendering.close()
+
+    # Files and text
 
     def save(self, path: str | Path) -> None:
         """Save the recipe as JSON.
@@ -351,64 +495,38 @@ class Session:
 
         recipe = load_recipe(path)
         self._expected = recipe.ct
-        if self._structures:
-            structures = merged_structures(self._structures, recipe.structures)
-            recipe = replace(recipe, structures=structures)
-        self.recipe = recipe
+        self.recipe = replace(self._of_these_layers(recipe), ct=recipe.ct)
 
-    def _start(self) -> Future[Result]:
-        self._cancel.set()
-        self._cancel = threading.Event()
-        request = Request(
-            recipe=self._recipe,
-            inputs=self._inputs.snapshot(),
-            channels=self._channel_ids(),
-            expected=self._expected,
-            cancel=self._cancel,
-            progress=self._reporter(),
-        )
-        self._expected = None
-        self.events.started.emit()
-        if self._warm is not None and not self._warm.done():
-            self.events.message.emit("Compiling the renderer, once after installation ...")
-        self._running = self._thread().submit(self._renderer.render, request)
-        return self._running
+    def script(self) -> str:
+        """Return a Python script that makes the same image from the CT's file."""
+        from napari_drr.recipe import script
 
-    def _thread(self) -> ThreadPoolExecutor:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, thread_name_prefix="napari-drr")
-        return self._pool
+        ct, labels = (layers.file_of(layer) for layer in (self.ct, self.labels))
+        return script(self._recipe, ct, labels)
 
-    def _reporter(self) -> Callable[[int, int], None]:
-        session, post = weakref.ref(self), self._post
+    def paste(self, text: str) -> str:
+        """Take what was copied from here or from elsewhere.
 
-        def report(done: int, total: int) -> None:
-            if post is not None:
-                post(lambda: _report(session, done, total))
+        Args:
+            text: A pose as a 4x4 matrix, a camera's K, a recipe in JSON, or what `script` returned.
 
-        return report
+        Returns:
+            What was taken, in words.
 
-    def _channel_ids(self) -> tuple[int, ...]:
-        if not self.masks or self.labels is None:
-            return ()
-        visible = tuple(s.id for s in self._recipe.structures if s.visible)
-        if "images" in self.masks and len(visible) > MOST_STRUCTURE_IMAGES:
-            raise ValueError(
-                f"{len(visible)} structures are visible, and each would be a layer of its own: "
-                f"show at most {MOST_STRUCTURE_IMAGES}, or take the masks as labels."
-            )
-        return visible
+        Raises:
+            ValueError: If it is none of them.
+        """
+        from napari_drr.recipe import pasted
 
-    def _show(self, result: Result) -> Layer:
-        layer = self._outputs.show(self.viewer, result, self.ct, self.masks)
-        # The renderer knows which CT it was; nothing that is shown changes.
-        self._recipe = replace(self._recipe, ct=result.recipe.ct)
-        for warning in result.warnings:
-            self.events.message.emit(warning)
-        self.events.rendered.emit(result)
-        return layer
+        recipe, what = pasted(text, self._recipe)
+        self.recipe = self._of_these_layers(recipe)
+        return what
 
     # What happens to the layers
+
+    def _on_inputs_changed(self) -> None:
+        self._update()
+        self.events.inputs.emit()
 
     def _on_layer_removed(self, event: Any) -> None:
         # The next one that is opened may be taken without asking.
@@ -420,33 +538,6 @@ class Session:
             self.cancel()
             self._decided.discard("labels")
             self._take_labels(None)
-
-
-def _go_on(done: Future[None], thread: ThreadPoolExecutor, task: Callable[[], None]) -> None:
-    """Have a thread do a task after another, unless either was given up."""
-    if not done.cancelled():
-        with suppress(RuntimeError):  # the session was closed
-            thread.submit(task)
-
-
-def _deliver(session: weakref.ref[Session], future: Future[Result]) -> None:
-    """Show what a render returned, on the main thread."""
-    alive = session()
-    if alive is None or future.cancelled() or alive._viewer() is None:
-        return
-    error = future.exception()
-    if error is None:
-        alive._show(future.result())
-    elif not isinstance(error, Cancelled):
-        if not isinstance(error, (ValueError, TypeError, MemoryError, OSError)):
-            _log.error("The render failed.", exc_info=error)
-        alive.events.failed.emit(str(error) or type(error).__name__)
-
-
-def _report(session: weakref.ref[Session], done: int, total: int) -> None:
-    alive = session()
-    if alive is not None:
-        alive.events.progress.emit(done, total)
 
 
 _sessions: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()

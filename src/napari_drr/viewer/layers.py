@@ -5,6 +5,7 @@ camera's orientation that `set_radiological` sets, slices are shown as radiologi
 """
 
 from napari_drr.viewer._choices import (
+    file_of,
     first_labels,
     first_volume,
     label_volumes,
@@ -26,6 +27,8 @@ from napari_drr.viewer._radiographs import (
     add_or_update_radiograph,
     keep_upright,
     radiograph_layer_data,
+    restyle_radiograph,
+    shows_same_geometry,
 )
 from napari_drr.viewer._screen import (
     RADIOLOGICAL,
@@ -56,6 +59,7 @@ __all__ = [
     "add_structure_images",
     "apply_display",
     "displayed",
+    "file_of",
     "first_labels",
     "first_volume",
     "image_layer_data",
@@ -68,8 +72,10 @@ __all__ = [
     "named_structures",
     "on_removed",
     "radiograph_layer_data",
+    "restyle_radiograph",
     "set_radiological",
     "shown",
+    "shows_same_geometry",
     "structure_color",
     "structure_colormap",
     "structures_from_layer",

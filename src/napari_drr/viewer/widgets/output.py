@@ -11,7 +11,7 @@ from napari_drr.viewer.widgets._binding import follow, row
 
 if TYPE_CHECKING:
     from napari_drr.viewer._outputs import Masks
-    from napari_drr.viewer._render import Result
+    from napari_drr.viewer._requests import Result
     from napari_drr.viewer._session import Session
 
 TWO_LINES = 36  # of text: a warning should not move the button

@@ -1,0 +1,83 @@
+"""Coarse copies of a CT, for previews."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torchio import Subject
+
+# Voxels per axis that a preview of some hundred pixels can tell apart. A chest CT of 512 x 512 x
+# 133 voxels becomes 171 x 171 x 133, and renders three times as fast.
+VOXELS = 160
+
+
+def coarse(subject: Subject, **attenuation: Any) -> Subject | None:
+    """Return a subject of larger voxels, each the mean of those it covers.
+
+    Args:
+        subject: What `read` returned, in world coordinates or not.
+        **attenuation: How HU become attenuation, as for `read`.
+
+    Returns:
+        A subject in the same frame; labels are those in the middle of the larger voxels. None
+        where the voxels are few already.
+    """
+    import torch
+    from torch.nn.functional import avg_pool3d
+    from torchio import LabelMap, ScalarImage
+
+    from napari_drr.io.read import read
+
+    shape = subject["volume"].spatial_shape
+    factors = [max(1, size // VOXELS) for size in shape]
+    if max(factors) == 1:
+        return None
+    hounsfield = subject["volume"].data.to(torch.float32)
+    # From indices of large voxels to those of small ones: the middle of the first is (f - 1) / 2.
+    affine = np.array(subject["volume"].affine, dtype=np.float64)
+    small_from_large = np.diag([*factors, 1.0])
+    small_from_large[:3, 3] = (np.array(factors) - 1) / 2
+    placed = affine @ small_from_large
+    # What does not fill a large voxel any more is air at the border, at most.
+    pooled = avg_pool3d(hounsfield[None], factors)[0]
+    volume = ScalarImage(tensor=pooled, affine=placed)
+    labels = None
+    if "mask" in subject:
+        first, second, third = (slice((f - 1) // 2, None, f) for f in factors)
+        x, y, z = pooled.shape[1:]
+        picked = subject["mask"].data[:, first, second, third][:, :x, :y, :z]
+        labels = LabelMap(tensor=picked.contiguous(), affine=placed)
+    return read(
+        volume, labels, structures=subject.get("structures"), center_volume=False, **attenuation
+    )
+
+
+def enlarged(
+    image: Float[NDArray[np.float32], "h w"], shape: tuple[int, int]
+) -> Float[NDArray[np.float32], "height width"]:
+    """Return an image of more pixels that covers the same detector, linear between the few.
+
+    Args:
+        image: Few pixels.
+        shape: Rows and columns wanted.
+    """
+    rows, columns = (_weights(n, wanted) for n, wanted in zip(image.shape, shape, strict=True))
+    return np.asarray(rows @ image @ columns.T, np.float32)
+
+
+@lru_cache(maxsize=8)
+def _weights(few: int, many: int) -> Float[NDArray[np.float32], "many few"]:
+    """Return what each of many pixels along a line takes of few; centers at +0.5."""
+    at = np.clip((np.arange(many) + 0.5) * few / many - 0.5, 0, few - 1)
+    below = np.minimum(at.astype(int), max(few - 2, 0))
+    beyond = (at - below).astype(np.float32)
+    weights: NDArray[np.float32] = np.zeros((many, few), np.float32)
+    weights[np.arange(many), below] = 1 - beyond
+    weights[np.arange(many), np.minimum(below + 1, few - 1)] += beyond
+    return weights

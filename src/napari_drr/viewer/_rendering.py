@@ -1,0 +1,285 @@
+"""The half of a session that renders: from its recipe and layers to layers again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from napari_drr.viewer._outputs import Outputs
+from napari_drr.viewer._pace import Pace
+from napari_drr.viewer._render import Renderer, view_of
+from napari_drr.viewer._requests import Cancelled, Request, Result
+from napari_drr.viewer._status import Status
+from napari_drr.viewer._warm_up import warm_up, warm_up_structures
+from napari_drr.viewer.live import Job, Loop
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from napari_drr.recipe import Structure
+    from napari_drr.viewer._session import Session
+
+_log = logging.getLogger(__name__)
+
+Post = Callable[[Callable[[], None]], None]
+
+# Each image layer costs napari's window some hundredths of a second per update.
+MOST_STRUCTURE_IMAGES = 24
+
+# Renders that take less than this, in seconds, show no progress: a bar that flickers tells nothing.
+SHORT = 0.3
+# No more often than this is progress told, in seconds.
+PROGRESS_EVERY = 0.05
+
+# Fields of the recipe that no pixel depends on.
+LOOKS_ONLY = {"display", "ct"}
+
+
+class Rendering:
+    """Renders a session's recipe on a thread and shows the results on the main one.
+
+    Args:
+        session: The session; held weakly, as by everything that is on its way.
+        post: Runs a function on the main thread, soon; None where only the main thread renders.
+    """
+
+    def __init__(self, session: Session, post: Post | None) -> None:
+        self._session = weakref.ref(session)
+        self._post = post
+        self.outputs = Outputs()
+        self.pace = Pace()
+        self.status: Status | None = None
+        self._renderer = Renderer()
+        self._loop = Loop(self._renderer, self.pace)
+        self._job: Job | None = None
+        self._warm: threading.Event | None = None
+        self._outbox = _Outbox()
+
+    def render(self, wait: bool) -> Layer | None:
+        """Do what `Session.render` says."""
+        session = self._alive()
+        if not wait and self._post is None:
+            raise RuntimeError("Without a window only `render(wait=True)` can be delivered.")
+        try:
+            request = self._request(session)
+        except ValueError as error:
+            if wait:
+                raise
+            session.events.failed.emit(str(error))
+            return None
+        session.events.started.emit()
+        self._submit(session, Job(request, None if wait else self._deliver()))
+        if not wait or self._job is None:
+            return None
+        result = self._job.future.result()
+        self._outbox.take()  # older than this
+        return self._show(session, result)
+
+    def update(self) -> None:
+        """Render a change, a preview first."""
+        session = self._alive()
+        if self._post is None:
+            return  # nothing could be shown; `render` is called instead
+        try:
+            request = self._request(session, prepares=session.labels is not None)
+        except ValueError as error:
+            self._loop.cancel()
+            session.events.failed.emit(str(error))
+            return
+        is_moving = session._history.in_gesture
+        self._submit(session, Job(request, self._deliver(), is_live=True, is_moving=is_moving))
+
+    def rest(self) -> None:
+        """Render in full what was moving."""
+        job = self._job
+        if job is None or not job.is_moving or job.future.done():
+            return
+        request = replace(job.request, cancel=threading.Event())
+        job = Job(request, self._deliver(), is_live=True, previews=False)
+        self._submit(self._alive(), job)
+
+    def restyle(self) -> None:
+        """Show the same line integrals as the recipe's display says."""
+        session = self._alive()
+        self.outputs.restyle(session.viewer, session.recipe.display)
+
+    def warm_up(self) -> None:
+        """Import and compile what renders, in the background.
+
+        What the first render needs comes first; what structures need after a render that was asked
+        for meanwhile.
+        """
+        done = self._warm = threading.Event()
+
+        def first() -> None:
+            try:
+                warm_up()
+            finally:
+                done.set()
+
+        self._loop.later(first)
+        self._loop.later(warm_up_structures)
+
+    def cancel(self) -> None:
+        """Give up the render under way."""
+        if self._loop.cancel():
+            self._outbox.take()
+            self._alive().events.cancelled.emit()
+
+    def close(self) -> None:
+        """End the thread, and let go of the volume."""
+        self.cancel()
+        self._loop.close()
+        self._renderer = Renderer()
+        self._loop = Loop(self._renderer, self.pace)
+        self._job = None
+
+    def under(self, column: int, row: int) -> list[tuple[Structure, float]]:
+        """Do what `Session.under` says."""
+        session, apart = self._alive(), self._renderer.apart
+        if apart is None or self._job is None or apart.key != view_of(self._job.request):
+            return []
+        height, width = apart.images.shape[1:]
+        if not (0 <= row < height and 0 <= column < width):
+            return []
+        found = dict(zip(apart.ids, apart.images[:, row, column].tolist(), strict=True))
+        there = [(s, found[s.id]) for s in session.structures if found.get(s.id, 0.0) > 0]
+        return sorted(there, key=lambda pair: -pair[1])
+
+    def _alive(self) -> Session:
+        session = self._session()
+        if session is None:
+            raise RuntimeError("The session is gone.")
+        return session
+
+    def _request(self, session: Session, *, prepares: bool = False) -> Request:
+        expected, session._expected = session._expected, None
+        return Request(
+            recipe=session.recipe,
+            inputs=session._inputs.snapshot(),
+            channels=_channel_ids(session),
+            expected=expected,
+            cancel=threading.Event(),
+            progress=self._reporter(),
+            prepares=prepares,
+        )
+
+    def _submit(self, session: Session, job: Job) -> None:
+        self._job = job
+        if self._warm is not None and not self._warm.is_set():
+            session.events.message.emit("Compiling the renderer, once after installation ...")
+        self._loop.submit(job)
+
+    # From the worker's thread back to the main one
+
+    def _deliver(self) -> Callable[[Job, Result | BaseException], None]:
+        rendering, post, outbox = weakref.ref(self), self._post, self._outbox
+
+        def deliver(job: Job, outcome: Result | BaseException) -> None:
+            # What the main thread has not taken yet is out of date.
+            if post is not None and outbox.put(job, outcome):
+                post(lambda: _take_from(outbox, rendering))
+
+        return deliver
+
+    def _reporter(self) -> Callable[[int, int], None]:
+        session, post, start = self._session, self._post, time.perf_counter()
+        told = [start + SHORT]
+
+        def report(done: int, total: int) -> None:
+            if post is not None and time.perf_counter() >= told[0]:
+                told[0] = time.perf_counter() + PROGRESS_EVERY
+                post(lambda: _report(session, done, total))
+
+        return report
+
+    def _receive(self, outcome: Result | BaseException) -> None:
+        """Show what a render returned, on the main thread."""
+        session = self._session()
+        if session is None or session._viewer() is None or isinstance(outcome, Cancelled):
+            return
+        if isinstance(outcome, Result):
+            self._show(session, outcome)
+            return
+        if not isinstance(outcome, (ValueError, TypeError, MemoryError, OSError)):
+            _log.error("The render failed.", exc_info=outcome)
+        session.events.failed.emit(str(outcome) or type(outcome).__name__)
+
+    def _show(self, session: Session, result: Result) -> Layer:
+        # How it looks may have changed meanwhile, for which nothing is rendered.
+        recipe = replace(result.recipe, display=session.recipe.display)
+        result = replace(result, recipe=recipe)
+        layer = self.outputs.show(session.viewer, result, session.ct, session.masks)
+        # The renderer knows which CT it was; nothing that is shown changes.
+        if session.recipe.ct != result.recipe.ct:
+            session._recipe = replace(session.recipe, ct=result.recipe.ct)
+        self.status = _status(result, self.pace)
+        for warning in result.warnings:
+            session.events.message.emit(warning)
+        session.events.rendered.emit(result)
+        session.events.status.emit(self.status)
+        return layer
+
+
+class _Outbox:
+    """One slot for what the main thread is to show; full results are not lost to previews."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._content: Result | BaseException | None = None
+
+    def put(self, job: Job, outcome: Result | BaseException) -> bool:
+        """Put something in; tell whether the main thread has to be called."""
+        with self._lock:
+            was_empty = self._content is None
+            if was_empty or not isinstance(outcome, Cancelled):
+                self._content = outcome
+            return was_empty
+
+    def take(self) -> Result | BaseException | None:
+        with self._lock:
+            content, self._content = self._content, None
+            return content
+
+
+def _take_from(outbox: _Outbox, rendering: weakref.ref[Rendering]) -> None:
+    outcome, alive = outbox.take(), rendering()
+    if outcome is not None and alive is not None:
+        alive._receive(outcome)
+
+
+def _report(session: weakref.ref[Session], done: int, total: int) -> None:
+    alive = session()
+    if alive is not None:
+        alive.events.progress.emit(done, total)
+
+
+def _channel_ids(session: Session) -> tuple[int, ...]:
+    if not session.masks or session.labels is None:
+        return ()
+    visible = tuple(s.id for s in session.recipe.structures if s.visible)
+    if "images" in session.masks and len(visible) > MOST_STRUCTURE_IMAGES:
+        raise ValueError(
+            f"{len(visible)} structures are visible, and each would be a layer of its own: "
+            f"show at most {MOST_STRUCTURE_IMAGES}, or take the masks as labels."
+        )
+    return visible
+
+
+def _status(result: Result, pace: Pace) -> Status:
+    import torch
+
+    return Status(
+        result.seconds,
+        pace.paint_seconds,
+        result.backend,
+        result.device,
+        torch.get_num_threads(),
+        result.shape,
+        result.is_preview,
+    )

@@ -1,0 +1,131 @@
+"""What a session asks to be rendered, and what comes of it; no napari, no Qt."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from napari_drr.recipe import CTReference, Recipe
+
+if TYPE_CHECKING:
+    import torch
+    from pandas import DataFrame
+
+
+class Cancelled(Exception):
+    """A render that a newer one replaced."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What was taken from the layers, on the main thread.
+
+    Args:
+        hounsfield: The CT's voxels (x, y, z).
+        affine: World RAS mm from their indices.
+        labels: The label map's voxels and affine, or None.
+        structures: Names of the labels, or None.
+        key: Equal as long as the layers hold the same.
+    """
+
+    hounsfield: torch.Tensor
+    affine: Float[NDArray[np.float64], "4 4"]
+    labels: tuple[torch.Tensor, Float[NDArray[np.float64], "4 4"]] | None
+    structures: DataFrame | None
+    key: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One image to render.
+
+    Args:
+        recipe: What to render.
+        inputs: From which CT and labels.
+        channels: Structures (ids) to render into channels too; none if empty.
+        expected: The CT that a loaded recipe names, if it is to be compared.
+        cancel: Set to end the render.
+        progress: Called with (rays done, rays in all), off the main thread.
+        prepares: Whether to get ready, after the image, for what may be asked for next.
+    """
+
+    recipe: Recipe
+    inputs: Inputs
+    channels: tuple[int, ...]
+    expected: CTReference | None
+    cancel: threading.Event
+    progress: Callable[[int, int], None]
+    prepares: bool = False
+
+    def report(self, done: int, total: int) -> None:
+        """Pass progress on, unless the render was cancelled.
+
+        Raises:
+            Cancelled: If it was.
+        """
+        self.check()
+        self.progress(done, total)
+
+    def check(self, *_: int) -> None:
+        """Raise if the render was cancelled.
+
+        Raises:
+            Cancelled: If it was.
+        """
+        if self.cancel.is_set():
+            raise Cancelled
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was rendered.
+
+    Args:
+        image: Line integrals, one for each pixel of the detector.
+        channels: A line integral per structure asked for, or None.
+        channel_ids: The channels' structures.
+        recipe: What was rendered, with the CT's reference filled in.
+        seconds: How long it took.
+        backend: Which kernels rendered it.
+        device: On which device.
+        shape: Rows and columns that were rendered; fewer than the image's in a preview.
+        warnings: Sentences to show, such as that no ray meets the CT.
+        awaits_channels: Whether the same image comes again, with channels.
+    """
+
+    image: Float[NDArray[np.float32], "height width"]
+    channels: Float[NDArray[np.float32], "channel height width"] | None
+    channel_ids: tuple[int, ...]
+    recipe: Recipe
+    seconds: float
+    backend: str
+    device: str
+    shape: tuple[int, int]
+    warnings: tuple[str, ...] = ()
+    awaits_channels: bool = False
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether the image was rendered with fewer pixels, and a better one follows."""
+        return self.shape != self.image.shape
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Line integrals of every label at one pose.
+
+    Args:
+        key: Of the render they belong to.
+        ids: The labels, 0 (no structure) first.
+        images: One for each label.
+    """
+
+    key: tuple[Any, ...]
+    ids: tuple[int, ...]
+    images: Float[NDArray[np.float32], "label height width"]
