@@ -2,6 +2,8 @@
 
 from napari_drr.recipe._ct import CTReference, ct_hash
 from napari_drr.recipe._display import Display
+from napari_drr.recipe._fit import fitted
+from napari_drr.recipe._intrinsics import intrinsics, with_intrinsics
 from napari_drr.recipe._parts import (
     Attenuation,
     DetectorSettings,
@@ -11,11 +13,15 @@ from napari_drr.recipe._parts import (
     RendererSettings,
     Structure,
 )
+from napari_drr.recipe._paste import intrinsics_text, pasted, pose_text
+from napari_drr.recipe._presets import PRESETS, preset
 from napari_drr.recipe._recipe import VERSION, Recipe
 from napari_drr.recipe._rendering import RecipeWarning
+from napari_drr.recipe._script import script
 from napari_drr.recipe._views import VIEWS, view
 
 __all__ = [
+    "PRESETS",
     "VERSION",
     "VIEWS",
     "Attenuation",
@@ -30,5 +36,13 @@ __all__ = [
     "RendererSettings",
     "Structure",
     "ct_hash",
+    "fitted",
+    "intrinsics",
+    "intrinsics_text",
+    "pasted",
+    "pose_text",
+    "preset",
+    "script",
     "view",
+    "with_intrinsics",
 ]

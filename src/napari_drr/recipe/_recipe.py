@@ -105,6 +105,20 @@ class Recipe(Values):
             _check_version(data.get("version"))
         return from_mapping(cls, data, "")
 
+    def script(self, ct_path: str | None = None, labels_path: str | None = None) -> str:
+        """Write a Python script that makes the image.
+
+        Args:
+            ct_path: File or DICOM folder of the CT; None is a name to fill in.
+            labels_path: File of the labels; None is a name to fill in where they are needed.
+
+        Returns:
+            What `napari_drr.recipe.script` returns.
+        """
+        from napari_drr.recipe._script import script
+
+        return script(self, ct_path, labels_path)
+
     def weights(self) -> dict[int, float]:
         """Return the weights to render with, by label.
 
