@@ -81,8 +81,7 @@ def faults(
         found.append(INSIDE)
     if not any_ray_hits(rays, shape):
         return [*found, NO_HIT]
-    iso_from_voxel = RigidTransform(torch.linalg.inv(voxel_from_iso.matrix))
-    hidden = _share_behind_detector(detector, pose, iso_from_voxel, body)
+    hidden = _share_behind_detector(detector, pose, voxel_from_iso, body)
     if hidden > UNSAID_SHARE:
         found.append(
             f"{hidden:.0%} of the body lies behind the detector and is not in the image: raise the "
@@ -92,13 +91,15 @@ def faults(
 
 
 def _share_behind_detector(
-    detector: Detector, pose: RigidTransform, iso_from_voxel: RigidTransform, body: Tensor
+    detector: Detector, pose: RigidTransform, voxel_from_iso: RigidTransform, body: Tensor
 ) -> float:
     """Return the share of the body whose depth from the source exceeds the detector's."""
     if not len(body):
         return 0.0
-    camera_from_iso = torch.linalg.inv(detector.iso_from_camera(pose))
-    depth = RigidTransform(camera_from_iso)(iso_from_voxel(body.to(camera_from_iso)[None]))[..., 2]
+    # From voxel to iso to camera; only its depth is asked for. NumPy takes no threads for this,
+    # which would stand in the way of a window and of the kernels.
+    voxel_from_camera = voxel_from_iso.matrix @ detector.iso_from_camera(pose)
+    row = torch.linalg.inv(voxel_from_camera).detach().cpu().numpy()[:, 2]
+    depth = body.cpu().numpy() @ row[:, :3].T + row[:, 3]
     distance = float(detector.sdd)
-    behind = depth > distance if distance > 0 else depth < distance
-    return float(behind.double().mean())
+    return float((depth > distance if distance > 0 else depth < distance).mean())

@@ -79,6 +79,7 @@ class DRR(PosedVolume):
         density: What is rendered, `(x, y, z)`.
         mask: Labels on the same grid, or None.
         subject: The subject.
+        warns: Whether a `RenderWarning` tells of rays that all miss the volume.
 
     Raises:
         TypeError: If an option is unknown.
@@ -133,6 +134,7 @@ class DRR(PosedVolume):
             orientation=subject.orientation,
         )
         self.reshape = reshape
+        self.warns = True
         self.reducefn = check_reduction(reducefn)
         self.backend = backend
         self._settings = RaySettings(
@@ -429,7 +431,7 @@ class DRR(PosedVolume):
         )
 
     def _warn_if_missed(self, image: Tensor, rays: RayBundle) -> None:
-        if torch.compiler.is_compiling():
+        if torch.compiler.is_compiling() or not self.warns:
             return
         missed = missed_poses(image.detach(), rays, self.density.shape)
         if missed:

@@ -67,17 +67,20 @@ def enlarged(
         image: Few pixels.
         shape: Rows and columns wanted.
     """
-    rows, columns = (_weights(n, wanted) for n, wanted in zip(image.shape, shape, strict=True))
-    return np.asarray(rows @ image @ columns.T, np.float32)
+    # Two gathers and no matrix product, whose threads would stand in the kernels' way.
+    for axis, (few, many) in enumerate(zip(image.shape, shape, strict=True)):
+        below, above, share = _neighbors(few, many)
+        share = share[:, None] if axis == 0 else share
+        image = image.take(below, axis) * (1 - share) + image.take(above, axis) * share
+    return image
 
 
-@lru_cache(maxsize=8)
-def _weights(few: int, many: int) -> Float[NDArray[np.float32], "many few"]:
-    """Return what each of many pixels along a line takes of few; centers at +0.5."""
+@lru_cache(maxsize=16)
+def _neighbors(
+    few: int, many: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Return, for each of many pixels along a line, its two of few, and the second one's share."""
+    # Centers of pixels lie at +0.5.
     at = np.clip((np.arange(many) + 0.5) * few / many - 0.5, 0, few - 1)
-    below = np.minimum(at.astype(int), max(few - 2, 0))
-    beyond = (at - below).astype(np.float32)
-    weights: NDArray[np.float32] = np.zeros((many, few), np.float32)
-    weights[np.arange(many), below] = 1 - beyond
-    weights[np.arange(many), np.minimum(below + 1, few - 1)] += beyond
-    return weights
+    below = np.minimum(at.astype(np.intp), max(few - 2, 0))
+    return below, np.minimum(below + 1, few - 1), (at - below).astype(np.float32)

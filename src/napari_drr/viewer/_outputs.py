@@ -52,6 +52,7 @@ class Outputs:
         result: Result,
         beside: Layer | None,
         masks: Collection[Masks],
+        is_moving: bool = False,
     ) -> Layer:
         """Put a result into the viewer; return the radiograph's layer.
 
@@ -60,6 +61,7 @@ class Outputs:
             result: What was rendered.
             beside: The CT's layer.
             masks: The forms in which masks are shown, if the result holds channels.
+            is_moving: Whether another result is to be expected soon.
         """
         old = self.layer(viewer)
         layer = layers.add_or_update_radiograph(
@@ -68,7 +70,7 @@ class Outputs:
             result.recipe,
             beside=beside,
             layer=old,
-            preview=result.is_preview,
+            preview=result.is_preview or is_moving,
         )
         self._layers[RADIOGRAPH] = weakref.ref(layer)
         if (channels := result.channels) is not None:

@@ -7,14 +7,18 @@ import statistics
 from collections import deque
 
 # Seconds of rendering that nobody notices, where painting takes hardly any.
-LEAST = 0.008
-# More than this is not fluid, however slow the window paints.
-MOST = 0.05
+LEAST = 0.003
+# The longest that the main thread waits for a preview: longer, and it would be felt elsewhere. What
+# comes later than this is painted one frame later.
+PATIENCE = 0.006
+# The share of it that a preview may take usually, so that nearly all are there in time.
+SURE = 0.75
 # What a window takes until it was measured.
 FIRST_PAINT = 0.025
 
 FIRST_PIXELS = 120 * 120
-LEAST_PIXELS = 24 * 24
+# With fewer, a render takes hardly less.
+LEAST_PIXELS = 64 * 64
 # One step changes the number of pixels by a quarter.
 STEP = 0.75
 # Within these shares of the time that may be taken, the size stays: else it would flicker.
@@ -45,7 +49,8 @@ class Pace:
         """Seconds that a preview may take."""
         if self.budget is not None:
             return self.budget
-        return min(max((self.paint_seconds or FIRST_PAINT) / 2, LEAST), MOST)
+        half = (self.paint_seconds or FIRST_PAINT) / 2
+        return min(max(half, LEAST), PATIENCE * SURE)
 
     def painted(self, seconds: float) -> None:
         """Take note of how long a paint took."""

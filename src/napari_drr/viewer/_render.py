@@ -37,6 +37,7 @@ class Renderer:
         self._coarse_subject: Subject | None = None
         self._has_coarse = False
         self._last: tuple[tuple[Any, ...], Result] | None = None
+        self._faults: tuple[tuple[Any, ...], tuple[str, ...]] | None = None
         self._speed: tuple[tuple[Any, ...], float] | None = None
 
     def render(self, request: Request) -> Result:
@@ -55,7 +56,8 @@ class Renderer:
             return replace(known[1], recipe=recipe, seconds=time.perf_counter() - start)
         request.check()
         drr = self._fine.drr(recipe, subject, self._subject_key)
-        image, faults = _image(drr, subject, request, recipe)
+        faults = self._faults_of(key, drr, recipe)
+        image = _image(drr, subject, request, recipe, faults)
         result = Result(
             image,
             None,
@@ -86,17 +88,19 @@ class Renderer:
 
         start = time.perf_counter()
         subject = self._read(request)
-        full = replace(request.recipe, ct=self._ct)
-        few = replace(full, detector=_with_shape(full, shape), isocenter=_isocenter(full, subject))
-        larger = self._larger_voxels(request, subject)
-        few = replace(few, ct=CTReference())  # the coarse CT is another one
-        drr = self._coarse.drr(few, larger or subject, self._subject_key)
-        size = (full.detector.height, full.detector.width)
+        full = request.recipe
+        larger = self._larger_voxels(request, subject) or subject
+        few = replace(
+            full,
+            ct=CTReference(),  # the coarse CT is another one
+            detector=_with_shape(full.detector, shape),
+            isocenter=_isocenter(full, subject),
+        )
+        drr = self._coarse.drr(few, larger, self._subject_key)
+        drr.warns = False  # the full image will tell
         with torch.inference_mode():
-            if drr.meets(few.pose.rigid_transform()):
-                image = enlarged(few.render(larger or subject, drr)[0, 0].cpu().numpy(), size)
-            else:
-                image = np.zeros(size, np.float32)
+            image = few.render(larger, drr)[0, 0].cpu().numpy()
+        image = enlarged(image, (full.detector.height, full.detector.width))
         return Result(
             image,
             None,
@@ -178,6 +182,12 @@ class Renderer:
         self.apart = Apart(key, tuple(labels), images[0].cpu().numpy())
         return self.apart
 
+    def _faults_of(self, key: tuple[Any, ...], drr: DRR, recipe: Recipe) -> tuple[str, ...]:
+        """Return what is wrong with the pose; weights make no difference to that."""
+        if self._faults is None or self._faults[0] != key:
+            self._faults = (key, tuple(drr.diagnose(recipe.pose.rigid_transform())))
+        return self._faults[1]
+
     def _other_ct(self, request: Request, subject: Subject) -> list[str]:
         difference = request.expected.difference(subject) if request.expected else None
         return [f"The recipe was made of another CT: {difference}."] if difference else []
@@ -210,7 +220,7 @@ class Renderer:
 
         inputs = request.inputs
         if self._subject is None or self._subject_key != inputs.key:
-            self.apart = self._last = self._coarse_subject = None
+            self.apart = self._last = self._faults = self._coarse_subject = None
             self._has_coarse = False
             self._fine, self._coarse = _Kept(), _Kept()
             self._subject = read(
@@ -254,19 +264,19 @@ def view_of(request: Request) -> tuple[Any, ...]:
 
 
 def _image(
-    drr: DRR, subject: Subject, request: Request, recipe: Recipe
-) -> tuple[Float[NDArray[np.float32], "height width"], tuple[str, ...]]:
-    """Render in full; return the image, and what is wrong with the pose."""
+    drr: DRR, subject: Subject, request: Request, recipe: Recipe, faults: tuple[str, ...]
+) -> Float[NDArray[np.float32], "height width"]:
+    """Render in full."""
     import torch
 
     from napari_drr.rendering._diagnosis import NO_HIT
 
-    faults = drr.diagnose(recipe.pose.rigid_transform())
     if NO_HIT in faults:
-        return np.zeros((recipe.detector.height, recipe.detector.width), np.float32), tuple(faults)
+        return np.zeros((recipe.detector.height, recipe.detector.width), np.float32)
     with torch.inference_mode():
         image = recipe.render(subject, drr, progress=request.report)[0, 0]
-    return image.cpu().numpy(), tuple(faults)
+    values: NDArray[np.float32] = image.cpu().numpy()
+    return values
 
 
 def _mapped(attenuation: Attenuation) -> dict[str, Any]:
@@ -283,9 +293,8 @@ def _kind(recipe: Recipe) -> tuple[Any, ...]:
     return (recipe.renderer, recipe.attenuation, bool(recipe.weights()))
 
 
-def _with_shape(recipe: Recipe, shape: tuple[int, int]) -> DetectorSettings:
+def _with_shape(detector: DetectorSettings, shape: tuple[int, int]) -> DetectorSettings:
     """Return the same detector with fewer, larger pixels."""
-    detector = recipe.detector
     return replace(
         detector,
         height=shape[0],

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_drr.viewer._outbox import Outbox
 from napari_drr.viewer._outputs import Outputs
-from napari_drr.viewer._pace import Pace
+from napari_drr.viewer._pace import PATIENCE, Pace
 from napari_drr.viewer._render import Renderer, view_of
-from napari_drr.viewer._requests import Cancelled, Request, Result
+from napari_drr.viewer._requests import Request, Result
 from napari_drr.viewer._status import Status
 from napari_drr.viewer._warm_up import warm_up, warm_up_structures
 from napari_drr.viewer.live import Job, Loop
@@ -36,6 +37,9 @@ SHORT = 0.3
 # No more often than this is progress told, in seconds.
 PROGRESS_EVERY = 0.05
 
+# After so many times in vain it waits only once in a while.
+GIVE_UP = 5
+
 # Fields of the recipe that no pixel depends on.
 LOOKS_ONLY = {"display", "ct"}
 
@@ -57,8 +61,11 @@ class Rendering:
         self._renderer = Renderer()
         self._loop = Loop(self._renderer, self.pace)
         self._job: Job | None = None
+        self._fresh: Job | None = None
+        self._missed = 0
+        self._last: Result | None = None
         self._warm: threading.Event | None = None
-        self._outbox = _Outbox()
+        self._outbox = Outbox()
 
     def render(self, wait: bool) -> Layer | None:
         """Do what `Session.render` says."""
@@ -94,14 +101,33 @@ class Rendering:
         is_moving = session._history.in_gesture
         self._submit(session, Job(request, self._deliver(), is_live=True, is_moving=is_moving))
 
+    def wait_a_moment(self) -> None:
+        """Show the image of a change at once if it is there in a few milliseconds.
+
+        Python's lock is free meanwhile. Else Qt, which holds it, would first paint the slider that
+        was moved, and the worker would stand still; and the window would be painted twice.
+        """
+        job, self._fresh = self._fresh, None
+        if job is None or not job.is_live:
+            return
+        if self._missed >= GIVE_UP and self._missed % GIVE_UP:
+            self._missed += 1
+            return
+        outcome = self._outbox.wait(PATIENCE)
+        self._missed = self._missed + 1 if outcome is None else 0
+        if outcome is not None:
+            self._receive(outcome)
+
     def rest(self) -> None:
         """Render in full what was moving."""
-        job = self._job
-        if job is None or not job.is_moving or job.future.done():
+        job, session = self._job, self._alive()
+        if job is None or not job.is_moving:
+            return
+        if job.future.done() and self._last is not None and not self._last.is_preview:
+            self._show(session, self._last)  # with what a moving image does without
             return
         request = replace(job.request, cancel=threading.Event())
-        job = Job(request, self._deliver(), is_live=True, previews=False)
-        self._submit(self._alive(), job)
+        self._submit(session, Job(request, self._deliver(), is_live=True, previews=False))
 
     def restyle(self) -> None:
         """Show the same line integrals as the recipe's display says."""
@@ -137,7 +163,7 @@ class Rendering:
         self._loop.close()
         self._renderer = Renderer()
         self._loop = Loop(self._renderer, self.pace)
-        self._job = None
+        self._job = self._last = None
 
     def under(self, column: int, row: int) -> list[tuple[Structure, float]]:
         """Do what `Session.under` says."""
@@ -170,7 +196,7 @@ class Rendering:
         )
 
     def _submit(self, session: Session, job: Job) -> None:
-        self._job = job
+        self._job = self._fresh = job
         if self._warm is not None and not self._warm.is_set():
             session.events.message.emit("Compiling the renderer, once after installation ...")
         self._loop.submit(job)
@@ -181,8 +207,7 @@ class Rendering:
         rendering, post, outbox = weakref.ref(self), self._post, self._outbox
 
         def deliver(job: Job, outcome: Result | BaseException) -> None:
-            # What the main thread has not taken yet is out of date.
-            if post is not None and outbox.put(job, outcome):
+            if post is not None and outbox.put(outcome):
                 post(lambda: _take_from(outbox, rendering))
 
         return deliver
@@ -201,7 +226,7 @@ class Rendering:
     def _receive(self, outcome: Result | BaseException) -> None:
         """Show what a render returned, on the main thread."""
         session = self._session()
-        if session is None or session._viewer() is None or isinstance(outcome, Cancelled):
+        if session is None or session._viewer() is None:
             return
         if isinstance(outcome, Result):
             self._show(session, outcome)
@@ -214,7 +239,9 @@ class Rendering:
         # How it looks may have changed meanwhile, for which nothing is rendered.
         recipe = replace(result.recipe, display=session.recipe.display)
         result = replace(result, recipe=recipe)
-        layer = self.outputs.show(session.viewer, result, session.ct, session.masks)
+        is_moving = session._history.in_gesture
+        layer = self.outputs.show(session.viewer, result, session.ct, session.masks, is_moving)
+        self._last = result
         # The renderer knows which CT it was; nothing that is shown changes.
         if session.recipe.ct != result.recipe.ct:
             session._recipe = replace(session.recipe, ct=result.recipe.ct)
@@ -226,28 +253,7 @@ class Rendering:
         return layer
 
 
-class _Outbox:
-    """One slot for what the main thread is to show; full results are not lost to previews."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._content: Result | BaseException | None = None
-
-    def put(self, job: Job, outcome: Result | BaseException) -> bool:
-        """Put something in; tell whether the main thread has to be called."""
-        with self._lock:
-            was_empty = self._content is None
-            if was_empty or not isinstance(outcome, Cancelled):
-                self._content = outcome
-            return was_empty
-
-    def take(self) -> Result | BaseException | None:
-        with self._lock:
-            content, self._content = self._content, None
-            return content
-
-
-def _take_from(outbox: _Outbox, rendering: weakref.ref[Rendering]) -> None:
+def _take_from(outbox: Outbox, rendering: weakref.ref[Rendering]) -> None:
     outcome, alive = outbox.take(), rendering()
     if outcome is not None and alive is not None:
         alive._receive(outcome)

@@ -160,7 +160,9 @@ class Session:
         if changed:
             self._recipe = recipe
             self._update(changed)
+            # The worker is at it already while everybody is told.
             self.events.recipe.emit(changed)
+            self._rendering.wait_a_moment()
         return bool(changed)
 
     # Undo and redo

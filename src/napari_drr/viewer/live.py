@@ -203,7 +203,8 @@ def _work(slot: _Slot, renderer: Renderer, pace: Pace) -> None:
         except BaseException as error:  # noqa: BLE001 - whoever waits is told, whatever it is
             if not item.future.done():
                 item.future.set_exception(error)
-            if item.deliver is not None:
+            # Whoever gave it up knows.
+            if item.deliver is not None and not isinstance(error, Cancelled):
                 item.deliver(item, error)
         # Nothing of it is kept while the thread waits.
         del item

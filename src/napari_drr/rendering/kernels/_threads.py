@@ -12,8 +12,10 @@ from typing import TypeVar
 
 import torch
 
-# Enough units to keep the threads evenly busy, large enough that handing them out costs nothing.
-RAYS_PER_UNIT = 1024
+# Enough units to keep the threads evenly busy, and so large that handing them out costs nothing:
+# that takes Python's lock, which a window that is being painted may hold for some milliseconds.
+UNITS_PER_THREAD = 8
+RAYS_PER_UNIT, MOST_RAYS_PER_UNIT = 1024, 8192
 
 Unit = TypeVar("Unit")
 
@@ -71,6 +73,12 @@ def _report(finished: "deque[Unit]", done: Callable[[Unit], None] | None) -> Non
         unit = finished.popleft()
         if done is not None:
             done(unit)
+
+
+def rays_per_unit(n_rays: int) -> int:
+    """Return how many rays make a unit where no result depends on it."""
+    shared = n_rays // (UNITS_PER_THREAD * torch.get_num_threads())
+    return min(max(shared, RAYS_PER_UNIT), MOST_RAYS_PER_UNIT)
 
 
 def split(count: int, size: int) -> list[tuple[int, int]]:

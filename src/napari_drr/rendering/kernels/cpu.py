@@ -20,7 +20,7 @@ from napari_drr.rendering.kernels._job import Job, box_of
 from napari_drr.rendering.kernels._rays import RayBundle
 from napari_drr.rendering.kernels._settings import Progress, RayLookup, RaySettings
 from napari_drr.rendering.kernels._skipping import all_bricks
-from napari_drr.rendering.kernels._threads import RAYS_PER_UNIT, run_units, split
+from napari_drr.rendering.kernels._threads import rays_per_unit, run_units, split
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def forward(
 
     _prepare(loop, job, lambda: kernel((0, 0)))
     n_rays = rays.n_poses * rays.n_rays
-    run_units(kernel, split(n_rays, RAYS_PER_UNIT), _reporter(settings.progress, n_rays))
+    run_units(kernel, split(n_rays, rays_per_unit(n_rays)), _reporter(settings.progress, n_rays))
     return torch.from_numpy(out)
 
 

@@ -134,9 +134,11 @@ def _interval(
     return torch.where(miss, 0.0, first), torch.where(miss, 0.0, last)
 
 
-def hits(rays: RayBundle, volume_shape: torch.Size) -> Tensor:
-    """Tell which rays, the poses' laid end to end, meet the volume between source and end."""
-    source, direction, _ = rays.expand()
+def hits(
+    rays: RayBundle, volume_shape: torch.Size, start: int = 0, stop: int | None = None
+) -> Tensor:
+    """Tell which rays meet the volume between source and end; ranges are those of `expand`."""
+    source, direction, _ = rays.expand(start, stop)
     size = source.new_tensor(volume_shape[::-1])
     first, last = _interval(source, direction, torch.full_like(size, -0.5), size - 0.5)
     return (last > first)[:, 0]
