@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from napari_drr.recipe._ct import world_affine
+
 if TYPE_CHECKING:
     from torchio import Subject
 
@@ -25,7 +27,7 @@ def coarse(subject: Subject, **attenuation: Any) -> Subject | None:
         **attenuation: How HU become attenuation, as for `read`.
 
     Returns:
-        A subject in the same frame; labels are those in the middle of the larger voxels. None
+        A subject in world coordinates; labels are those in the middle of the larger voxels. None
         where the voxels are few already.
     """
     import torch
@@ -40,7 +42,7 @@ def coarse(subject: Subject, **attenuation: Any) -> Subject | None:
         return None
     hounsfield = subject["volume"].data.to(torch.float32)
     # From indices of large voxels to those of small ones: the middle of the first is (f - 1) / 2.
-    affine = np.array(subject["volume"].affine, dtype=np.float64)
+    affine = world_affine(subject)
     small_from_large = np.diag([*factors, 1.0])
     small_from_large[:3, 3] = (np.array(factors) - 1) / 2
     placed = affine @ small_from_large
