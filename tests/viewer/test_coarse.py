@@ -64,9 +64,10 @@ def test_structures_stay(subject):
     recipe = Recipe(detector=DetectorSettings(height=20, width=20, pixel_spacing_x=10.0))
     alone, _ = recipe.channels(small, [7])
     whole = recipe.render(small)
-    # A joined voxel of 2 mm at the rim may carry no label though half of it is tissue.
+    # A joined voxel of 2 mm at the rim may carry no label though half of it is tissue; rays are
+    # up to a tenth longer in it than it is wide.
     per_mm = float(subject["density"].data.max())
-    np.testing.assert_allclose(alone[0, 0], whole[0, 0], atol=2 * 2.0 * per_mm)
+    np.testing.assert_allclose(alone[0, 0], whole[0, 0], atol=2 * 2.2 * per_mm)
     assert np.median(np.abs(alone - whole).numpy()) < 1e-4
 
 
