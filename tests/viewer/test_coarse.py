@@ -68,7 +68,7 @@ def test_structures_stay(subject):
     # up to a tenth longer in it than it is wide.
     per_mm = float(subject["density"].data.max())
     np.testing.assert_allclose(alone[0, 0], whole[0, 0], atol=2 * 2.2 * per_mm)
-    assert np.median(np.abs(alone - whole).numpy()) < 1e-4
+    assert np.median(np.abs((alone - whole).numpy())) < 1e-4
 
 
 def test_enlarging_keeps_lines_straight_and_ends_flat():

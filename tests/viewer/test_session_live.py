@@ -1,0 +1,202 @@
+"""What a session renders live, and what it tells meanwhile."""
+
+import json
+import threading
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_drr import load_phantom, read, session
+from napari_drr.viewer import layers
+from napari_drr.viewer._session import Session
+
+
+@pytest.fixture(scope="module")
+def phantom():
+    return load_phantom(spacing=12.0, center_volume=False)
+
+
+@pytest.fixture
+def viewer(phantom):
+    """A viewer with the phantom's CT and labels, in world coordinates."""
+    viewer = ViewerModel()
+    voxels, how, _ = layers.image_layer_data(phantom.volume, "ct")
+    viewer.add_image(voxels.copy(), **how)
+    voxels, how, _ = layers.labels_layer_data(phantom.mask, phantom.structures, "labels")
+    viewer.add_labels(voxels.copy(), **how)
+    return viewer
+
+
+@pytest.fixture
+def s(viewer):
+    s = session(viewer)
+    s.detector.update(height=20, width=24, pixel_spacing_x=16.0, pixel_spacing_y=16.0)
+    yield s
+    s.close()
+
+
+def wait_for(condition, seconds=60):
+    """Without a window nothing posts; the loop's own thread is waited for."""
+    deadline = threading.Event()
+    for _ in range(int(seconds / 0.01)):
+        if condition():
+            return
+        deadline.wait(0.01)
+    raise AssertionError("nothing came")
+
+
+@pytest.fixture
+def posted(viewer):
+    """A session whose deliveries are run by `run()`, as an event loop would."""
+    queue = []
+    s = Session(viewer, queue.append)
+    s.adopt()
+    s.detector.update(height=300, width=300, pixel_spacing_x=1.5, pixel_spacing_y=1.5)
+
+    def run():
+        while queue:
+            queue.pop(0)()
+
+    s.run = run
+    yield s
+    s.close()
+
+
+def settled(s):
+    """Wait until the newest recipe is shown in full."""
+    results = []
+    s.events.rendered.connect(results.append)
+
+    def is_done():
+        s.run()
+        job = s._rendering._job
+        done = job is None or job.future.done()
+        shown = s.output() is not None and not s.status.is_preview
+        return done and shown and s.output().metadata[layers.KEY] == as_json(s.recipe)
+
+    wait_for(is_done)
+    s.events.rendered.disconnect(results.append)
+    return results
+
+
+def as_json(recipe):
+    return json.loads(recipe.to_json())
+
+
+def test_live_renders_what_changes(posted):
+    posted.live = True
+    settled(posted)
+    for change in (
+        lambda: setattr(posted.pose, "alpha_deg", 20.0),
+        lambda: posted.view("left lateral"),
+        lambda: posted.structures.hide("ribs"),
+        lambda: setattr(posted.attenuation, "energy_kev", 100.0),
+        lambda: posted.undo(),
+    ):
+        before = posted.output().data.copy()
+        change()
+        settled(posted)
+        assert not np.array_equal(posted.output().data, before)
+        assert np.array_equal(posted.output().data, posted.render().data)
+
+
+def test_nothing_renders_when_it_is_not_live(posted):
+    posted.pose.alpha_deg = 20.0
+    posted.run()
+    assert posted.output() is None
+    assert not posted._rendering._loop.is_busy
+
+
+def test_a_gesture_ends_with_the_full_image(posted):
+    posted.live = True
+    settled(posted)
+    with posted.gesture():
+        for angle in range(1, 20):
+            posted.pose.alpha_deg = float(angle)
+            posted.run()
+    settled(posted)
+    live = posted.output().data.copy()
+    assert np.array_equal(live, posted.render().data)
+
+
+def test_looks_change_at_once_without_a_render(posted):
+    posted.live = True
+    settled(posted)
+    seen = []
+    posted.events.rendered.connect(seen.append)
+    layer, values = posted.output(), posted.output().data.copy()
+    posted.display.invert = True
+    assert layer.colormap.name == "gray_r"
+    posted.display.contrast_limits = (0.0, 2.0)
+    assert tuple(layer.contrast_limits) == (0.0, 2.0)
+    posted.display.contrast_limits = None
+    assert layer.contrast_limits[1] == pytest.approx(values.max())
+    posted.display.mode = "transmission"
+    assert layer.colormap.name.startswith("transmission")
+    assert layer.metadata[layers.KEY]["display"]["mode"] == "transmission"
+    posted.run()
+    assert seen == []
+    assert np.array_equal(layer.data, values)
+
+
+def test_what_lies_under_a_pixel_is_named(posted):
+    posted.live = True
+    settled(posted)
+    wait_for(lambda: posted._rendering._renderer.apart is not None)
+    heart = posted.structures["heart"]
+    images, _ = posted.recipe.channels(read_inputs(posted), ["heart"])
+    row, column = np.unravel_index(int(images[0, 0].argmax()), images.shape[2:])
+    found = posted.under(int(column), int(row))
+    values = {structure.id: value for structure, value in found}
+    assert values[heart.id] == pytest.approx(float(images[0, 0, row, column]), rel=1e-5)
+    assert [v for _, v in found] == sorted((v for _, v in found), reverse=True)
+    assert posted.under(-1, 0) == []
+    posted.pose.alpha_deg = 50.0
+    assert posted.under(int(column), int(row)) == []
+
+
+def read_inputs(s):
+    inputs = s._inputs.snapshot()
+    return read(
+        (inputs.hounsfield, inputs.affine),
+        inputs.labels,
+        structures=inputs.structures,
+        attenuation="physical",
+    )
+
+
+def test_tools_and_points_are_checked_and_told(s):
+    told = []
+    for name in ("tool", "marker", "ray", "selected"):
+        getattr(s.events, name).connect(lambda value, name=name: told.append((name, value)))
+    s.tool = "turn"
+    s.marker = (1, 2, 3)
+    s.marker = (1.0, 2.0, 3.0)
+    s.ray = (3.5, 4.5)
+    s.selected = ["heart"]
+    s.ray = None
+    heart = s.structures["heart"].id
+    assert told == [
+        ("tool", "turn"),
+        ("marker", (1.0, 2.0, 3.0)),
+        ("ray", (3.5, 4.5)),
+        ("selected", (heart,)),
+        ("ray", None),
+    ]
+    with pytest.raises(ValueError, match="`tool` must be one of"):
+        s.tool = "hammer"
+    with pytest.raises(ValueError, match="3 finite numbers"):
+        s.marker = (1.0, np.nan, 2.0)
+
+
+def test_structures_are_inverted_and_colored(s):
+    s.structures.solo("heart")
+    s.structures.invert()
+    assert [x.name for x in s.structures if not x.visible] == ["heart"]
+    s.structures.set_color((1, 0, 0), "heart")
+    assert s.structures.color("heart") == (1.0, 0.0, 0.0)
+    s.structures.set_color(None, "heart")
+    assert s.structures.color("heart") == layers.structure_color(s.structures["heart"].id)
+    with pytest.raises(ValueError, match="3 or 4 numbers"):
+        s.structures.set_color((2.0, 0, 0), "heart")
