@@ -18,6 +18,7 @@ from napari_drr.viewer import layers
 from napari_drr.viewer._events import SessionEvents
 from napari_drr.viewer._history import History
 from napari_drr.viewer._inputs import InputLayers
+from napari_drr.viewer._mouse import Mouse
 from napari_drr.viewer._outputs import Masks
 from napari_drr.viewer._rendering import LOOKS_ONLY, Post, Rendering
 from napari_drr.viewer._sections import DetectorSection, PoseSection, Section
@@ -120,6 +121,7 @@ class Session:
         self._structures: tuple[Structure, ...] = ()
         self._expected: CTReference | None = None
         self._rendering = Rendering(self, post)
+        self._mouse = Mouse(self)
         self.events.live.connect(self._update)
         self.events.masks.connect(self._update)
         layers.on_removed(viewer, self._on_layer_removed)
@@ -469,7 +471,8 @@ class Session:
         self._rendering.cancel()
 
     def close(self) -> None:
-        """End the thread and forget the volume; the session can be used again."""
+        """End the thread, forget the volume, leave the mouse; the session can be used again."""
+        self._mouse.detach()
         self._rendering.close()
 
     # Files and text
@@ -558,6 +561,7 @@ def session(viewer: ViewerModel) -> Session:
     if real not in _sessions:
         _sessions[real] = _new_session(real)
     _sessions[real].adopt()
+    _sessions[real]._mouse.attach()
     return _sessions[real]
 
 
