@@ -73,3 +73,22 @@ def test_a_volume_behind_the_source_is_missed(subject):
 
 def test_a_volume_behind_the_detector_is_missed(subject):
     assert [MISSED in fault for fault in diagnose(subject, 100.0, (0.0, 300.0, 0.0))] == [True]
+
+
+def test_meets_is_asked_of_all_rays(subject):
+    """Rays in the middle of the list may miss what others, few and at a side, meet."""
+    drr = DRR(subject, 600.0, 200, 4.0)
+    ahead, below, beyond = (
+        euler((0.0, 0.0, 0.0), source)
+        for source in ((0.0, 300.0, 0.0), (0.0, 300.0, 190.0), (0.0, 300.0, 900.0))
+    )
+    image = drr(below)
+    assert image.amax() > 0
+    assert image[..., 90:110, :].count_nonzero() == 0, "nothing is met in the middle"
+    assert [drr.meets(pose) for pose in (ahead, below, beyond)] == [True, True, False]
+
+
+def test_a_drr_may_keep_quiet_about_rays_that_miss(subject):
+    drr = DRR(subject, 600.0, 20, 4.0)
+    drr.warns = False
+    assert drr(euler((0.0, 0.0, 0.0), (3000.0, 300.0, 0.0))).count_nonzero() == 0

@@ -208,3 +208,50 @@ def test_a_weighed_density_follows_the_density():
     assert_same(drr(poses[1], bone_weight=0.5), 2 * drr_of(physical())(poses[1], bone_weight=0.5))
     drr.density = drr.density / 2
     assert_same(drr(poses[2], bone_weight=0.5), drr_of(physical())(poses[2], bone_weight=0.5))
+
+
+def no_grad_separate(drr, pose, **how):
+    with torch.no_grad():
+        return drr.separate(pose, **how)
+
+
+@pytest.mark.parametrize("renderer", RENDERERS)
+@pytest.mark.parametrize("bone_weight", [None, 0.4])
+def test_separated_labels_are_channels_and_serve_every_weight(renders, renderer, bone_weight):
+    subject, pose = physical(), euler(*POSES["oblique"])
+    drr = drr_of(subject, renderer=renderer)
+    images, labels = no_grad_separate(drr, pose, bone_weight=bone_weight)
+    assert labels == [0, 1, 2, 3, 4]
+    assert images.shape == (1, 5, 23, 23)
+    channels, _ = drr.channels(pose, structures=[0, 1, 2, 3, 4], bone_weight=bone_weight)
+    assert_same(images, channels)
+    renders.clear()
+    found = drr(pose, weights={"a": 0.3, "y": 0.0}, bone_weight=bone_weight)
+    assert not renders
+    fresh = drr_of(subject, renderer=renderer)
+    assert_same(found, fresh(pose, weights={"a": 0.3, "y": 0.0}, bone_weight=bone_weight))
+    renders.clear()
+    again, _ = no_grad_separate(drr, pose, bone_weight=bone_weight)
+    assert not renders
+    torch.testing.assert_close(again, images, atol=0, rtol=0)
+
+
+def test_separating_after_a_weight_returns_the_same_bits_for_it():
+    subject, pose = physical(), euler(*POSES["oblique"])
+    drr = drr_of(subject)
+    first = drr(pose, weights={"a": 0.5})
+    no_grad_separate(drr, pose)
+    assert_same(drr(pose, weights={"a": 0.5}), first)
+
+
+def test_what_takes_too_much_memory_is_not_separated():
+    drr = drr_of(physical(), memory_budget=1000)
+    assert no_grad_separate(drr, euler(*POSES["oblique"])) is None
+
+
+def test_only_sums_are_separated():
+    with pytest.raises(ValueError, match="`reducefn` must be 'sum'"):
+        drr_of(physical(), reducefn="max").separate(euler(*POSES["oblique"]))
+    volume, _, _ = make_volume()
+    with pytest.raises(ValueError, match="need labels"):
+        drr_of(read(volume)).separate(euler(*POSES["oblique"]))

@@ -19,7 +19,6 @@ from napari_drr.rendering.kernels._settings import (
 )
 from napari_drr.rendering.reduce import Reduction
 
-
 # Half of how many rays are asked first whether any of all meets the volume.
 FEW_RAYS = 400
 
