@@ -190,7 +190,7 @@ def test_what_goes_wrong_is_delivered_and_the_loop_goes_on(loop, inputs):
     moved = far[1].copy()
     moved[:3, 3] += 9000
     delivered = Delivered()
-    wrong = replace(inputs, labels=(far[0], moved), key=("wrong",))
+    wrong = replace(inputs, mask=(far[0], moved), key=("wrong",))
     loop.submit(Job(request(wrong), delivered, is_live=True))
     delivered.wait(bool)
     assert isinstance(delivered.results[0], ValueError)

@@ -13,7 +13,7 @@ _MM_PER_UNIT = {"meter": 1000.0, "micron": 0.001}
 
 # What reading a CT takes at its peak: the file's values, HU and density as float32, and as much
 # again for the intermediate results of the map.
-_WORKING_BYTES_PER_VOXEL = 16
+WORKING_BYTES_PER_VOXEL = 16
 
 
 class Grid(NamedTuple):
@@ -45,7 +45,7 @@ def read_file(path: Path, name: str = "volume") -> Grid:
 def check_memory(shape: Sequence[int], itemsize: int, name: str = "volume") -> None:
     """Raise MemoryError if a volume of this shape cannot be worked with on this machine."""
     available = _physical_memory()
-    needed = float(np.prod(shape, dtype=np.float64)) * (itemsize + _WORKING_BYTES_PER_VOXEL)
+    needed = float(np.prod(shape, dtype=np.float64)) * (itemsize + WORKING_BYTES_PER_VOXEL)
     if available is None or needed <= available:
         return
     raise MemoryError(

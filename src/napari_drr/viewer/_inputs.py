@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from napari_drr.viewer import layers
+from napari_drr.viewer._lazy import Deferred
 from napari_drr.viewer._requests import Inputs
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Labels, Layer
+    import torch
+    from napari.layers import Image, Labels
+
+    from napari_drr.viewer._frames import Affine
 
 # What napari tells of edits; it tells nothing of a program that writes into an array.
 EDITED = ("data", "paint", "labels_update")
 # What places a layer, and what names its structures.
 MOVED = ("affine", "scale", "translate", "rotate", "shear", "units", "features")
+
+AnyLayer = TypeVar("AnyLayer", bound="Image | Labels")
 
 
 class InputLayers:
@@ -28,10 +34,9 @@ class InputLayers:
     def __init__(self, on_changed: Callable[[], None]) -> None:
         self._frame: layers.Frame = "RAS"
         self._on_changed = weakref.WeakMethod(on_changed)
-        self._snapshot: tuple[tuple[int, int], Inputs] | None = None
-        self._ct: weakref.ref[Image] | None = None
-        self._labels: weakref.ref[Labels] | None = None
-        self._edits = 0
+        self._snapshot: tuple[tuple[Any, ...], Inputs] | None = None
+        self._ct: Watched[Image] = Watched(self._on_layer_changed)
+        self._labels: Watched[Labels] = Watched(self._on_layer_changed)
 
     @property
     def frame(self) -> layers.Frame:
@@ -46,37 +51,35 @@ class InputLayers:
     @property
     def ct(self) -> Image | None:
         """The CT's layer."""
-        return None if self._ct is None else self._ct()
+        return self._ct.layer
 
     @property
     def labels(self) -> Labels | None:
         """The labels' layer."""
-        return None if self._labels is None else self._labels()
+        return self._labels.layer
 
     def choose_ct(self, layer: Image | None) -> bool:
         """Take another CT; tell whether it is another."""
-        chosen = layers.unwrap(layer)
-        if chosen is self.ct:
-            return False
-        self._watch(self.ct, chosen)
-        self.note_edit()
-        self._ct = None if chosen is None else weakref.ref(chosen)
-        return True
+        return self._choose(self._ct, layer)
 
     def choose_labels(self, layer: Labels | None) -> bool:
         """Take other labels; tell whether they are others."""
-        chosen = layers.unwrap(layer)
-        if chosen is self.labels:
-            return False
-        self._watch(self.labels, chosen)
-        self.note_edit()
-        self._labels = None if chosen is None else weakref.ref(chosen)
-        return True
+        return self._choose(self._labels, layer)
 
     def note_edit(self) -> None:
         """Have the layers read again by the next render."""
-        self._edits += 1
+        self._ct.edits += 1
+        self._labels.edits += 1
         self._snapshot = None
+
+    @property
+    def voxels_key(self) -> tuple[int, int] | None:
+        """Equal as long as the CT's layer holds the same voxels, wherever they lie."""
+        return self._ct.key
+
+    def taken(self) -> Inputs | None:
+        """Return what the layers hold if it was taken already, or None."""
+        return self._snapshot[1] if self._snapshot and self._snapshot[0] == self._keys() else None
 
     def snapshot(self) -> Inputs:
         """Take what the layers hold; on the main thread.
@@ -84,39 +87,101 @@ class InputLayers:
         Raises:
             ValueError: If there is no CT, or a layer is no volume.
         """
-        ct, labels = self.ct, self.labels
-        if ct is None:
+        if self.ct is None:
             raise ValueError("There is no CT: drop one on the window, or open the phantom.")
-        arrays = (id(ct.data), 0 if labels is None else id(labels.data))
-        if self._snapshot is None or self._snapshot[0] != arrays:
-            self._snapshot = (arrays, self._take(ct, labels))
-        return self._snapshot[1]
+        if (taken := self.taken()) is not None:
+            return taken
+        inputs = self._take()
+        self._snapshot = (self._keys(), inputs)
+        return inputs
 
-    def _take(self, ct: Image, labels: Labels | None) -> Inputs:
-        hounsfield, affine = layers.volume_from_layer(ct, self.frame)
-        key: tuple[Any, ...] = (id(ct.data), affine.tobytes(), self._edits)
+    def _keys(self) -> tuple[Any, ...]:
+        return self._ct.key, self._labels.key
+
+    def _take(self) -> Inputs:
+        voxels, affine = self._ct.voxels(self.frame)
+        key: tuple[Any, ...] = (self._ct.key, affine.tobytes())
+        labels = self.labels
         if labels is None:
-            return Inputs(hounsfield, affine, None, None, key)
-        mask, mask_affine = layers.volume_from_layer(labels, self.frame)
-        key = (*key, id(labels.data), mask_affine.tobytes())
+            return Inputs(voxels, affine, None, None, key)
+        mask, mask_affine = self._labels.voxels(self.frame)
         table = layers.structures_from_layer(labels)
-        return Inputs(hounsfield, affine, (mask, mask_affine), table, key)
+        key = (*key, self._labels.key, mask_affine.tobytes())
+        return Inputs(voxels, affine, (mask, mask_affine), table, key)
 
-    def _watch(self, old: Layer | None, new: Layer | None) -> None:
+    def _choose(self, watched: Watched[Any], layer: Any) -> bool:
+        if not watched.choose(layers.unwrap(layer)):
+            return False
+        self._snapshot = None
+        return True
+
+    def _on_layer_changed(self) -> None:
+        self._snapshot = None
+        if (callback := self._on_changed()) is not None:
+            callback()
+
+
+class Watched(Generic[AnyLayer]):
+    """A layer, held weakly, and how often it was edited.
+
+    Args:
+        on_changed: Called when it was edited or moved; a method, held weakly.
+    """
+
+    def __init__(self, on_changed: Callable[[], None]) -> None:
+        self._on_changed = weakref.WeakMethod(on_changed)
+        self._layer: weakref.ref[AnyLayer] | None = None
+        self._deferred: tuple[tuple[Any, ...], Deferred] | None = None
+        self.edits = 0
+
+    @property
+    def layer(self) -> AnyLayer | None:
+        """The layer."""
+        return None if self._layer is None else self._layer()
+
+    @property
+    def key(self) -> tuple[int, int] | None:
+        """Equal as long as the layer holds the same voxels, wherever they lie."""
+        return None if (layer := self.layer) is None else (id(layer.data), self.edits)
+
+    def choose(self, layer: AnyLayer | None) -> bool:
+        """Take another layer; tell whether it is another."""
+        old = self.layer
+        if layer is old:
+            return False
         for names, callback in ((EDITED, self._on_edited), (MOVED, self._on_moved)):
             for name in names:
                 if old is not None and hasattr(old.events, name):
                     getattr(old.events, name).disconnect(callback)
-                if new is not None and hasattr(new.events, name):
-                    getattr(new.events, name).connect(callback)
+                if layer is not None and hasattr(layer.events, name):
+                    getattr(layer.events, name).connect(callback)
+        self._layer = None if layer is None else weakref.ref(layer)
+        self._deferred = None
+        self.edits += 1
+        return True
+
+    def voxels(self, frame: layers.Frame) -> tuple[torch.Tensor | Deferred, Affine]:
+        """Return the layer's voxels and affine; what was loaded stays so where it only moved.
+
+        Raises:
+            ValueError: If there is no layer, or it is no volume.
+        """
+        if (layer := self.layer) is None:
+            raise ValueError("The layer was deleted: choose another one.")
+        voxels, affine = layers.voxels_of(layer, frame)
+        if isinstance(voxels, Deferred):
+            key = (self.key, voxels.shape)
+            if self._deferred is None or self._deferred[0] != key:
+                self._deferred = (key, voxels)
+            voxels = self._deferred[1]
+        return voxels, affine
 
     def _on_edited(self, event: Any = None) -> None:
-        self.note_edit()
+        self.edits += 1
         self._tell()
 
     def _on_moved(self, event: Any = None) -> None:
         # The key of what is taken tells whether it moved indeed.
-        self._snapshot = None
         self._tell()
 
     def _tell(self) -> None:

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from napari_drr.recipe import CTReference, Recipe
+from napari_drr.viewer._lazy import Deferred
 
 if TYPE_CHECKING:
     import torch
@@ -27,18 +28,36 @@ class Inputs:
     """What was taken from the layers, on the main thread.
 
     Args:
-        hounsfield: The CT's voxels (x, y, z).
+        voxels: The CT's (x, y, z), in HU; deferred where reading them takes long.
         affine: World RAS mm from their indices.
-        labels: The label map's voxels and affine, or None.
+        mask: The label map's voxels and affine, or None.
         structures: Names of the labels, or None.
-        key: Equal as long as the layers hold the same.
+        key: Equal as long as the layers hold the same; its first part tells the CT's voxels.
     """
 
-    hounsfield: torch.Tensor
+    voxels: torch.Tensor | Deferred
     affine: Float[NDArray[np.float64], "4 4"]
-    labels: tuple[torch.Tensor, Float[NDArray[np.float64], "4 4"]] | None
+    mask: tuple[torch.Tensor | Deferred, Float[NDArray[np.float64], "4 4"]] | None
     structures: DataFrame | None
     key: tuple[Any, ...]
+
+    @property
+    def hounsfield(self) -> torch.Tensor:
+        """The CT's voxels; the first to ask for deferred ones waits for them."""
+        return self.voxels.tensor() if isinstance(self.voxels, Deferred) else self.voxels
+
+    @property
+    def labels(self) -> tuple[torch.Tensor, Float[NDArray[np.float64], "4 4"]] | None:
+        """The label map's voxels and affine, or None; as `hounsfield`."""
+        if self.mask is None:
+            return None
+        voxels, affine = self.mask
+        return (voxels.tensor() if isinstance(voxels, Deferred) else voxels), affine
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The CT's number of voxels (x, y, z)."""
+        return tuple(self.voxels.shape)
 
 
 @dataclass(frozen=True)

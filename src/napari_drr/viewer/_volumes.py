@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_drr.viewer._colors import structure_colormap
-from napari_drr.viewer._frames import (
-    RAS_FROM_LPS,
-    REVERSE,
-    Affine,
-    AxisOrder,
-    millimeters,
-    placement,
-)
+from napari_drr.viewer._frames import REVERSE, AxisOrder, placement
+from napari_drr.viewer._grids import Frame, grid_of, warn_if_unitless
+from napari_drr.viewer._lazy import Deferred, is_lazy, loaded
 from napari_drr.volume.structures import name_labels
 
 if TYPE_CHECKING:
@@ -29,7 +23,6 @@ KEY = "napari-drr"
 """Where our layers keep what they know in `layer.metadata`."""
 
 LayerData = tuple[NDArray[Any], dict[str, Any], Literal["image", "labels"]]
-Frame = Literal["RAS", "LPS"]
 
 # Air to dense bone, HU: soft tissue is mid-gray, lungs and bones are both told apart.
 HU_WINDOW = (-1000.0, 1000.0)
@@ -127,25 +120,46 @@ def volume_from_layer(
     Raises:
         ValueError: If the layer is not one 3-D gray-valued volume, its units are not lengths, or
             `frame` is unknown.
+        MemoryError: If its array has yet to be loaded, and does not fit into memory.
 
     Warns:
         UserWarning: If the layer has no unit of length; its numbers are then taken as mm.
     """
+    voxels, affine = voxels_of(layer, frame)
+    warn_if_unitless(layer)
+    return (voxels.tensor() if isinstance(voxels, Deferred) else voxels), affine
+
+
+def voxels_of(
+    layer: Image | Labels, frame: Frame = "RAS"
+) -> tuple[torch.Tensor | Deferred, NDArray[np.float64]]:
+    """Do what `volume_from_layer` does, but nothing that takes long, and without a warning.
+
+    Args:
+        layer: As there.
+        frame: As there.
+
+    Returns:
+        The tensor, deferred where it has to be read, computed or copied; and the affine.
+
+    Raises:
+        ValueError: As there.
+    """
     import torch
 
-    if frame not in ("RAS", "LPS"):
-        raise ValueError(f'`frame` must be "RAS" or "LPS", got {frame!r}.')
-    voxels = _plain_array(layer)
-    affine = REVERSE @ _world_from_data(layer) @ REVERSE
+    affine, shape = grid_of(layer, frame)
+    data = layer.data[0] if layer.multiscale else layer.data
+    if is_lazy(data):
+        return Deferred(shape, lambda: torch.from_numpy(_torch_ready(loaded(data).T))), affine
     order = AxisOrder(**layer.metadata.get(KEY, {}).get("voxel_order", {}))
-    voxels, affine = order.undo(voxels.transpose(2, 1, 0), affine)
+    voxels, affine = order.undo(data.transpose(2, 1, 0), affine)
     # torch knows no negative strides: run along such an axis forwards, which the affine tells.
     backwards = [stride < 0 for stride in voxels.strides]
     flips = (backwards[0], backwards[1], backwards[2])
     voxels, affine = AxisOrder(flips=flips).apply(voxels, affine)
-    if frame == "LPS":
-        affine = RAS_FROM_LPS @ affine
-    return torch.from_numpy(_torch_ready(voxels)), affine
+    if _shares_memory(voxels):
+        return torch.from_numpy(voxels), affine
+    return Deferred(voxels.shape, lambda: torch.from_numpy(_torch_ready(voxels))), affine
 
 
 def structures_from_layer(layer: Labels) -> DataFrame | None:
@@ -242,48 +256,9 @@ def _labels_present(labels: NDArray[Any]) -> list[int]:
     return [int(i) for i in np.unique(labels) if i]
 
 
-def _plain_array(layer: Image | Labels) -> NDArray[Any]:
-    """Return the layer's values as one numpy array (z, y, x), or raise what it is instead."""
-    label = f"Layer {layer.name!r}"
-    if getattr(layer, "rgb", False):
-        raise ValueError(f"{label} is an RGB picture: choose a gray-valued volume.")
-    if layer.ndim != 3:
-        way_out = (
-            "choose a volume."
-            if layer.ndim < 3
-            else "add the volume that is meant as a layer of its own, such as "
-            f"`viewer.add_image(layer.data[0], scale=layer.scale[{layer.ndim - 3}:])`."
-        )
-        raise ValueError(f"{label} must be 3-D, it is {layer.ndim}-D: {way_out}")
-    return np.asarray(layer.data[0] if layer.multiscale else layer.data)
-
-
-def _world_from_data(layer: Image | Labels) -> Affine:
-    """Return the layer's whole transform: world mm from array indices, both (z, y, x)."""
-    points = np.vstack([np.zeros(3), np.eye(3)])
-    origin, *ends = (np.array(layer.data_to_world(point), dtype=np.float64) for point in points)
-    affine: Affine = np.eye(4)
-    affine[:3, :3] = np.column_stack([end - origin for end in ends])
-    affine[:3, 3] = origin
-    return np.diag([*_units(layer), 1.0]) @ affine
-
-
-def _units(layer: Image | Labels) -> list[float]:
-    """Return how many mm one unit of each world axis of the layer is."""
-    if all(str(unit) == "pixel" for unit in layer.units):
-        warnings.warn(
-            f"Layer {layer.name!r} has no unit of length: its numbers are taken as mm. "
-            'Set `layer.units = ("mm", "mm", "mm")` where that is right.',
-            stacklevel=4,
-        )
-        return [1.0] * layer.ndim
-    lengths = [length for unit in layer.units if (length := millimeters(unit)) is not None]
-    if len(lengths) < layer.ndim:
-        raise ValueError(
-            f"Layer {layer.name!r} must be measured in lengths, its units are "
-            f'{", ".join(map(str, layer.units))}: set `layer.units = ("mm", "mm", "mm")`.'
-        )
-    return lengths
+def _shares_memory(voxels: NDArray[Any]) -> bool:
+    native = voxels.dtype.newbyteorder("=")
+    return voxels.flags.writeable and voxels.dtype == native and native.name not in _TORCH_TYPES
 
 
 def _torch_ready(voxels: NDArray[Any]) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from napari_drr.viewer._choices import (
     volumes,
 )
 from napari_drr.viewer._colors import structure_color, structure_colormap
+from napari_drr.viewer._grids import Frame, LayerGrid, grid_of, has_unit, no_volume
 from napari_drr.viewer._looks import apply_display, displayed
 from napari_drr.viewer._masks import (
     add_or_update_mask_labels,
@@ -39,12 +40,12 @@ from napari_drr.viewer._screen import (
 )
 from napari_drr.viewer._volumes import (
     KEY,
-    Frame,
     LayerData,
     image_layer_data,
     labels_layer_data,
     structures_from_layer,
     volume_from_layer,
+    voxels_of,
 )
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "RADIOLOGICAL",
     "Frame",
     "LayerData",
+    "LayerGrid",
     "add_or_update_mask_labels",
     "add_or_update_radiograph",
     "add_structure_images",
@@ -62,6 +64,8 @@ __all__ = [
     "file_of",
     "first_labels",
     "first_volume",
+    "grid_of",
+    "has_unit",
     "image_layer_data",
     "is_radiograph",
     "is_radiological",
@@ -70,6 +74,7 @@ __all__ = [
     "labels_layer_data",
     "largest_structure",
     "named_structures",
+    "no_volume",
     "on_removed",
     "radiograph_layer_data",
     "restyle_radiograph",
@@ -82,4 +87,5 @@ __all__ = [
     "unwrap",
     "volume_from_layer",
     "volumes",
+    "voxels_of",
 ]
