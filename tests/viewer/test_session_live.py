@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -200,3 +201,19 @@ def test_structures_are_inverted_and_colored(s):
     assert s.structures.color("heart") == layers.structure_color(s.structures["heart"].id)
     with pytest.raises(ValueError, match="3 or 4 numbers"):
         s.structures.set_color((2.0, 0, 0), "heart")
+
+
+def test_a_slider_of_gamma_leaves_no_colormaps_behind(posted):
+    from napari.utils.colormaps import AVAILABLE_COLORMAPS
+
+    posted.live = True
+    settled(posted)
+    posted.display.mode = "transmission"
+    before = set(AVAILABLE_COLORMAPS)
+    for step in range(20):
+        posted.display.gamma = 1.0 + step / 10
+    assert len(set(AVAILABLE_COLORMAPS) - before) <= 1
+    gray = posted.output().colormap.map(np.array([0.5]))[0, 0]
+    limits = (0.0, float(posted.output().contrast_limits[1]))
+    shown = replace(posted.recipe.display, contrast_limits=limits)
+    assert gray == pytest.approx(float(shown.gray([limits[1] / 2])[0]), abs=1 / 255)

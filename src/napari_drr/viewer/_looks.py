@@ -28,11 +28,17 @@ def apply_display(layer: Image, display: Display) -> None:
         layer: A layer of line integrals.
         display: Mode, inversion and gamma.
     """
+    from napari.utils.colormaps import AVAILABLE_COLORMAPS
+
     low, high = layer.contrast_limits
-    wanted = looks(display, (low, high))
+    wanted, before = looks(display, (low, high)), layer.colormap.name
     if layer.gamma != wanted["gamma"]:
         layer.gamma = wanted["gamma"]
     layer.colormap = wanted["colormap"]
+    # napari offers every colormap that it was ever given, to all layers. A slider of gamma makes
+    # hundreds, which nobody wants back.
+    if before != layer.colormap.name and _is_transmission(before):
+        AVAILABLE_COLORMAPS.pop(before, None)
 
 
 def looks(display: Display, limits: tuple[float, float]) -> dict[str, Any]:
@@ -74,10 +80,14 @@ def displayed(layer: Image, display: Display) -> Display | None:
     names = {"gray": False, "gray_r": True}
     if layer.colormap.name in names:
         return Display("line_integral", names[layer.colormap.name], float(layer.gamma), limits)
-    # napari numbers colormaps of one name: "transmission [1]" has other limits.
-    if layer.colormap.name.split(" ")[0] in (TRANSMISSION, TRANSMISSION_INVERTED):
+    if _is_transmission(layer.colormap.name):
         return replace(display, contrast_limits=limits)
     return None
+
+
+def _is_transmission(name: str) -> bool:
+    # napari numbers colormaps of one name: "transmission [1]" has other limits.
+    return name.split(" ")[0] in (TRANSMISSION, TRANSMISSION_INVERTED)
 
 
 def _transmission(display: Display, low: float, high: float) -> Colormap:

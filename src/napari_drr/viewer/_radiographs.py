@@ -71,7 +71,8 @@ def add_or_update_radiograph(
         set_pixels(found, values, preview=preview)
         if set_limits(found, recipe, values) or _is_new_display(found, recipe):
             apply_display(found, recipe.display)
-        if preview and shows_same_detector(found, recipe):
+        same_scale = tuple(found.scale) == frame(recipe, values.shape)["scale"]
+        if preview and same_scale and shows_same_detector(found, recipe):
             # Where it stands has not changed, and looking costs more than writing the pixels.
             write_recipe(found, recipe)
             return found
