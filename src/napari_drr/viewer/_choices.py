@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from napari_drr.viewer._screen import unwrap
-from napari_drr.viewer._volumes import structures_from_layer
+import numpy as np
+
+from napari_drr.viewer._screen import is_radiograph, unwrap
+from napari_drr.viewer._volumes import KEY, structures_from_layer
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer
+
+_CALLED_LABELS = re.compile("mask|label|seg", re.IGNORECASE)
+
+# Labels below this are counted: a table of them costs nothing.
+MOST_COUNTED = 65_536
 
 
 def volumes(viewer: ViewerModel) -> list[Image]:
@@ -26,6 +34,33 @@ def volumes(viewer: ViewerModel) -> list[Image]:
         for layer in unwrap(viewer).layers
         if isinstance(layer, Image) and layer.ndim == 3 and not layer.rgb
     ]
+
+
+def not_offered(viewer: ViewerModel) -> list[Image]:
+    """Return the image layers that can't be a CT, and are no radiographs either.
+
+    Args:
+        viewer: The viewer, or napari's proxy of it.
+    """
+    from napari.layers import Image
+
+    offered = volumes(viewer)
+    return [
+        layer
+        for layer in unwrap(viewer).layers
+        if isinstance(layer, Image) and layer not in offered and not is_radiograph(layer)
+    ]
+
+
+def image_of_labels(viewer: ViewerModel, ct: Image | None) -> Image | None:
+    """Return the first image layer that is called as labels are, or None.
+
+    Args:
+        viewer: The viewer, or napari's proxy of it.
+        ct: The CT's layer, which is none.
+    """
+    others = (layer for layer in volumes(viewer) if layer is not ct)
+    return next((layer for layer in others if _CALLED_LABELS.search(layer.name)), None)
 
 
 def label_volumes(viewer: ViewerModel) -> list[Labels]:
@@ -75,13 +110,40 @@ def named_structures(layer: Labels) -> list[tuple[int, str, str]]:
     Args:
         layer: A labels layer.
     """
-    import numpy as np
-
     from napari_drr.volume.structures import name_labels
 
     table = structures_from_layer(layer)
     if table is None:
-        present = np.unique(np.asarray(layer.data[0] if layer.multiscale else layer.data))
-        table = name_labels([int(label) for label in present if label > 0])
+        table = name_labels(labels_present(layer.data[0] if layer.multiscale else layer.data))
     rows = zip(table["id"], table["structure"], table["group"], strict=True)
     return [(int(label), str(name), str(group)) for label, name, group in rows]
+
+
+def named_by(layer: Labels) -> Literal["its file", "assumption", "nobody"]:
+    """Tell where a labels layer's names come from.
+
+    Args:
+        layer: A labels layer.
+    """
+    known = layer.metadata.get(KEY, {})
+    if "structures" not in known:
+        return "nobody"
+    return "assumption" if known.get("assumed") else "its file"
+
+
+def labels_present(labels: Any) -> list[int]:
+    """Return the labels that occur, without 0, in ascending order.
+
+    Args:
+        labels: An array of integers of at least 0; of one that has yet to be read, a slice at a
+            time is.
+    """
+    found: set[int] = set()
+    for part in labels:
+        values = np.asarray(part).ravel()
+        # Counting takes a tenth of the time that sorting does.
+        if values.size and values.min() >= 0 and values.max() < MOST_COUNTED:
+            found.update(np.flatnonzero(np.bincount(values)).tolist())
+        else:
+            found.update(np.unique(values).tolist())
+    return sorted(label for label in found if label > 0)

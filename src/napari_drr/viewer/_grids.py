@@ -12,6 +12,9 @@ from napari_drr.viewer._frames import RAS_FROM_LPS, REVERSE, Affine, millimeters
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
 
+# An axis that leaves its own world axis by less than this share of a voxel is straight.
+UNSEEN_DRIFT = 0.5
+
 Frame = Literal["RAS", "LPS"]
 
 
@@ -69,6 +72,24 @@ def no_volume(layer: Image | Labels) -> str | None:
 def has_unit(layer: Image | Labels) -> bool:
     """Tell whether a layer is measured at all; napari's default unit is the pixel."""
     return any(str(unit) != "pixel" for unit in layer.units)
+
+
+def has_length(layer: Image | Labels) -> bool:
+    """Tell whether all axes of a layer are measured in lengths."""
+    return all(millimeters(unit) is not None for unit in layer.units)
+
+
+def is_askew(grid: LayerGrid) -> bool:
+    """Tell whether a grid's axes leave the world's by more than the eye may miss.
+
+    napari's 2-D slices leave out whatever turns an axis out of the slice.
+
+    Args:
+        grid: Of any orientation.
+    """
+    linear = grid.affine[:3, :3]
+    drift = np.abs(linear - np.diag(np.diag(linear))) @ (np.array(grid.shape) - 1)
+    return bool((drift > UNSEEN_DRIFT * np.linalg.norm(linear, axis=0).min()).any())
 
 
 def warn_if_unitless(layer: Image | Labels) -> None:

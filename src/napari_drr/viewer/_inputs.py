@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from napari_drr.viewer import layers
+from napari_drr.viewer._layer_checks import NO_CT
 from napari_drr.viewer._lazy import Deferred
 from napari_drr.viewer._requests import Inputs
 
@@ -77,6 +78,11 @@ class InputLayers:
         """Equal as long as the CT's layer holds the same voxels, wherever they lie."""
         return self._ct.key
 
+    @property
+    def labels_key(self) -> tuple[int, int] | None:
+        """The same of the labels' layer."""
+        return self._labels.key
+
     def taken(self) -> Inputs | None:
         """Return what the layers hold if it was taken already, or None."""
         return self._snapshot[1] if self._snapshot and self._snapshot[0] == self._keys() else None
@@ -88,7 +94,7 @@ class InputLayers:
             ValueError: If there is no CT, or a layer is no volume.
         """
         if self.ct is None:
-            raise ValueError("There is no CT: drop one on the window, or open the phantom.")
+            raise ValueError(NO_CT)
         if (taken := self.taken()) is not None:
             return taken
         inputs = self._take()

@@ -27,14 +27,18 @@ RADIOGRAPH, MASK = "DRR", "DRR structures"
 
 
 class Outputs:
-    """One reused layer per output; a deleted one is made anew by the next render.
+    """One reused layer per output; what the user deletes stays away until it is asked for again.
 
     Layers are held weakly and by themselves, not by their names: the user may rename them.
+
+    Attributes:
+        dismissed: Names of structures' own images that were deleted; they are not made anew.
     """
 
     def __init__(self) -> None:
         self._layers: dict[str, weakref.ref[Layer]] = {}
         self._hidden: set[str] = set()
+        self.dismissed: set[str] = set()
 
     def layer(self, viewer: ViewerModel, name: str = RADIOGRAPH) -> Any:
         """Return an output's layer, or None if it is not in the viewer.
@@ -45,6 +49,10 @@ class Outputs:
         """
         layer = self._layers[name]() if name in self._layers else None
         return layer if layers.shown(viewer, layer) else None
+
+    def name_of(self, layer: Layer) -> str | None:
+        """Return the name under which a layer is an output, or None if it is none."""
+        return next((name for name, ref in self._layers.items() if ref() is layer), None)
 
     def show(
         self,
@@ -141,6 +149,10 @@ class Outputs:
         shown: list[Structure],
         beside: Layer | None,
     ) -> None:
+        kept = [number for number, s in enumerate(shown) if s.name not in self.dismissed]
+        if not kept:
+            return
+        channels, shown = channels[kept], [shown[number] for number in kept]
         names = [s.name for s in shown]
         images = layers.add_structure_images(
             viewer,

@@ -8,7 +8,7 @@ import time
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from napari_drr.viewer._outbox import Outbox
 from napari_drr.viewer._outputs import Outputs
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from napari_drr.viewer._session import Session
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 Post = Callable[[Callable[[], None]], None]
 
@@ -66,18 +68,32 @@ class Rendering:
         self._last: Result | None = None
         self._warm: threading.Event | None = None
         self._outbox = Outbox()
+        self._failed: tuple[object, str] | None = None
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether torch can be used without a wait for its import."""
+        return self._warm is None or self._warm.is_set()
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the last render of what the layers hold now failed."""
+        taken = self._alive()._inputs.taken()
+        return self._failed is not None and taken is not None and self._failed[0] == taken.key
 
     def render(self, wait: bool) -> Layer | None:
         """Do what `Session.render` says."""
         session = self._alive()
         if not wait and self._post is None:
             raise RuntimeError("Without a window only `render(wait=True)` can be delivered.")
+        self._failed = None
+        self.outputs.dismissed.clear()
         try:
             request = self._request(session)
         except ValueError as error:
             if wait:
                 raise
-            session.events.failed.emit(str(error))
+            self._tell_failure(session, error)
             return None
         session.events.started.emit()
         self._submit(session, Job(request, None if wait else self._deliver()))
@@ -96,7 +112,7 @@ class Rendering:
             request = self._request(session, prepares=session.labels is not None)
         except ValueError as error:
             self._loop.cancel()
-            session.events.failed.emit(str(error))
+            self._tell_failure(session, error)
             return
         is_moving = session._history.in_gesture
         self._submit(session, Job(request, self._deliver(), is_live=True, is_moving=is_moving))
@@ -153,9 +169,16 @@ class Rendering:
 
     def cancel(self) -> None:
         """Give up the render under way."""
+        # A preview is not interrupted; what it still delivers is shown to nobody.
+        self._outbox = Outbox()
         if self._loop.cancel():
-            self._outbox.take()
             self._alive().events.cancelled.emit()
+
+    def give_up_live(self) -> None:
+        """Show nothing more that was not asked for by `render`: the radiograph was deleted."""
+        if self._job is not None and self._job.is_live:
+            self.cancel()
+            self._job = self._last = None
 
     def close(self) -> None:
         """End the thread, and let go of the volume."""
@@ -163,7 +186,35 @@ class Rendering:
         self._loop.close()
         self._renderer = Renderer()
         self._loop = Loop(self._renderer, self.pace)
-        self._job = self._last = None
+        self._job = self._last = self._warm = self._failed = None
+
+    def aside(
+        self, doing: str, work: Callable[[], T], done: Callable[[T], None], *, wait: bool
+    ) -> None:
+        """Do what takes long off the main thread, between two renders.
+
+        Args:
+            doing: What it is, for the status line.
+            work: Does it; touches neither layers nor the viewer.
+            done: Called on the main thread with what it returned.
+            wait: Do it here and now.
+        """
+        post, session = self._post, self._session
+        if wait or post is None:
+            done(work())
+            return
+
+        def on_thread() -> None:
+            try:
+                result = work()
+            except (ValueError, TypeError, MemoryError, OSError) as error:
+                message = str(error)
+                post(lambda: _tell_failed(session, message))
+            else:
+                post(lambda: _hand_over(session, done, result))
+
+        self._alive().events.message.emit(doing)
+        self._loop.later(on_thread)
 
     def under(self, column: int, row: int) -> list[tuple[Structure, float]]:
         """Do what `Session.under` says."""
@@ -231,9 +282,20 @@ class Rendering:
         if isinstance(outcome, Result):
             self._show(session, outcome)
             return
-        if not isinstance(outcome, (ValueError, TypeError, MemoryError, OSError)):
-            _log.error("The render failed.", exc_info=outcome)
-        session.events.failed.emit(str(outcome) or type(outcome).__name__)
+        self._tell_failure(session, outcome)
+
+    def _tell_failure(self, session: Session, error: BaseException) -> None:
+        """Tell why there is no image; live, the same reason is told once."""
+        if not isinstance(error, (ValueError, TypeError, MemoryError, OSError)):
+            _log.error("The render failed.", exc_info=error)
+        before, taken = self._failed, session._inputs.taken()
+        self._failed = (None if taken is None else taken.key, "")
+        # They know what was wrong with the layers, and a way out that a window has.
+        found = [str(problem) for problem in session.problems() if problem.severity == "error"]
+        message = found[0] if found else str(error) or type(error).__name__
+        self._failed = (self._failed[0], message)
+        if before is None or before[1] != message:
+            session.events.failed.emit(message)
 
     def _show(self, session: Session, result: Result) -> Layer:
         # How it looks may have changed meanwhile, for which nothing is rendered.
@@ -241,7 +303,7 @@ class Rendering:
         result = replace(result, recipe=recipe)
         is_moving = session._history.in_gesture
         layer = self.outputs.show(session.viewer, result, session.ct, session.masks, is_moving)
-        self._last = result
+        self._last, self._failed = result, None
         # The renderer knows which CT it was; nothing that is shown changes.
         if session.recipe.ct != result.recipe.ct:
             session._recipe = replace(session.recipe, ct=result.recipe.ct)
@@ -255,8 +317,20 @@ class Rendering:
 
 def _take_from(outbox: Outbox, rendering: weakref.ref[Rendering]) -> None:
     outcome, alive = outbox.take(), rendering()
-    if outcome is not None and alive is not None:
+    if outcome is not None and alive is not None and alive._outbox is outbox:
         alive._receive(outcome)
+
+
+def _hand_over(session: weakref.ref[Session], done: Callable[[T], None], result: T) -> None:
+    alive = session()
+    if alive is not None and alive._viewer() is not None:
+        done(result)
+
+
+def _tell_failed(session: weakref.ref[Session], message: str) -> None:
+    alive = session()
+    if alive is not None:
+        alive.events.failed.emit(message)
 
 
 def _report(session: weakref.ref[Session], done: int, total: int) -> None:

@@ -15,11 +15,15 @@ from numpy.typing import NDArray
 
 from napari_drr.recipe import CTReference, Recipe, Structure, view
 from napari_drr.viewer import layers
+from napari_drr.viewer._carm import Box
+from napari_drr.viewer._checks import Checks
 from napari_drr.viewer._events import SessionEvents
 from napari_drr.viewer._history import History
 from napari_drr.viewer._inputs import InputLayers
+from napari_drr.viewer._layer_checks import NO_CT
 from napari_drr.viewer._mouse import Mouse
-from napari_drr.viewer._outputs import Masks
+from napari_drr.viewer._outputs import MASK, RADIOGRAPH, Masks
+from napari_drr.viewer._remedies import Remedies
 from napari_drr.viewer._rendering import LOOKS_ONLY, Post, Rendering
 from napari_drr.viewer._sections import DetectorSection, PoseSection, Section
 from napari_drr.viewer._structures import Structures, merged_structures
@@ -29,7 +33,12 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer
 
+    from napari_drr.viewer._problems import Problem
     from napari_drr.viewer._status import Status
+
+DELETED = (
+    "The radiograph was deleted, so live is off: press Render, or turn live on, to have it again."
+)
 
 Tool = Literal["none", "turn", "link", "isocenter"]
 
@@ -69,7 +78,7 @@ def _point(length: int, what: str) -> Callable[[Any, Any], tuple[float, ...] | N
     return checked
 
 
-class Session:
+class Session(Remedies):
     """Radiographs of a viewer's CT: set what is wanted, then render.
 
     The recipe is the only state; `pose`, `detector`, `renderer`, `attenuation`, `display` and
@@ -119,10 +128,13 @@ class Session:
         self._inputs = InputLayers(self._on_inputs_changed)
         self._decided: set[str] = set()
         self._structures: tuple[Structure, ...] = ()
+        self._labels_seen: tuple[int, int] | None = None
+        self._was_live = False
         self._expected: CTReference | None = None
         self._rendering = Rendering(self, post)
+        self._checks = Checks(self)
         self._mouse = Mouse(self)
-        self.events.live.connect(self._update)
+        self.events.live.connect(self._on_live)
         self.events.masks.connect(self._update)
         layers.on_removed(viewer, self._on_layer_removed)
 
@@ -301,11 +313,10 @@ class Session:
         return corners
 
     def _corners_world(self) -> Float[NDArray[np.float64], "8 3"]:
-        inputs = self._inputs.snapshot()
-        ends = [(-0.5, size - 0.5) for size in inputs.hounsfield.shape]
-        index = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(8, 3)
-        corners: NDArray[np.float64] = index @ inputs.affine[:3, :3].T + inputs.affine[:3, 3]
-        return corners
+        if self.ct is None:
+            raise ValueError(NO_CT)
+        grid = layers.grid_of(self.ct, self.frame)
+        return Box(grid.affine, grid.shape).corners
 
     @property
     def distance(self) -> float:
@@ -367,12 +378,19 @@ class Session:
 
     def _take_labels(self, layer: Labels | None) -> None:
         if self._inputs.choose_labels(layer):
-            named = () if self.labels is None else layers.named_structures(self.labels)
-            self._structures = tuple(Structure(*row) for row in named)
-            known = merged_structures(self._structures, self._recipe.structures)
+            self._labels_seen = self._inputs.labels_key
             self.selected = ()
-            self._replace(replace(self._recipe, structures=known))
+            self._list_structures(self.labels)
             self._on_inputs_changed()
+
+    def _list_structures(self, labels: Labels | None) -> None:
+        named = () if labels is None else layers.named_structures(labels)
+        self._structures = tuple(Structure(*row) for row in named)
+        self._merge_structures()
+
+    def _merge_structures(self) -> None:
+        known = merged_structures(self._structures, self._recipe.structures)
+        self._replace(replace(self._recipe, structures=known))
 
     @property
     def frame(self) -> layers.Frame:
@@ -406,13 +424,16 @@ class Session:
         """
         return self._rendering.outputs.layer(self.viewer, name)
 
-    def problems(self) -> tuple[str, ...]:
-        """Return what can't work now, each with the way out; empty if all is well."""
-        try:
-            self._inputs.snapshot()
-        except (ValueError, TypeError, MemoryError) as error:
-            return (str(error),)
-        return ()
+    def problems(self) -> tuple[Problem, ...]:
+        """Return what can't work now, or may not be what was meant; empty if all is well.
+
+        Nothing is rendered for it. Where a render failed, every voxel of the CT is looked at.
+
+        Returns:
+            The worst first, each with the way out: in its words, and by `solve` where it has a
+            `remedy`.
+        """
+        return self._checks()
 
     # Rendering
 
@@ -430,6 +451,8 @@ class Session:
             ValueError: If there is no CT, or CT, labels and recipe don't fit (with `wait`).
             RuntimeError: If `wait` is False and the session has no way back to the main thread.
         """
+        if self._was_live:
+            self.live = True
         return self._rendering.render(wait)
 
     def _update(self, changed: Any = None) -> None:
@@ -530,19 +553,55 @@ class Session:
     # What happens to the layers
 
     def _on_inputs_changed(self) -> None:
+        self._name_new_labels()
         self._update()
         self.events.inputs.emit()
+
+    def _on_live(self, live: bool) -> None:
+        self._was_live = False
+        self._update()
 
     def _on_layer_removed(self, event: Any) -> None:
         # The next one that is opened may be taken without asking.
         if event.value is self.ct:
-            self.cancel()
+            self._rendering.close()
             self._decided.discard("ct")
             self._take_ct(None)
+            self.live = self.live or self._was_live
         elif event.value is self.labels:
             self.cancel()
             self._decided.discard("labels")
             self._take_labels(None)
+        elif (name := self._rendering.outputs.name_of(event.value)) is not None:
+            self._on_output_removed(name)
+
+    def _on_output_removed(self, name: str) -> None:
+        """Leave away what the user deleted, until it is asked for again."""
+        if name == RADIOGRAPH:
+            self._rendering.give_up_live()
+            if self.live:
+                self.live, self._was_live = False, True
+                self.events.message.emit(DELETED)
+        elif name == MASK:
+            self.masks = self.masks - {"labels"}
+        else:
+            self._rendering.outputs.dismissed.add(name)
+
+    def _name_new_labels(self) -> None:
+        """List a label that is painted for the first time, and all of another array."""
+        before, now = self._labels_seen, self._inputs.labels_key
+        self._labels_seen = now
+        labels = self.labels
+        if labels is None or before is None or now is None or now == before:
+            return
+        if now[0] != before[0]:
+            self._list_structures(labels)
+            return
+        painted = int(labels.selected_label)
+        if painted > 0 and painted not in {s.id for s in self._structures}:
+            added = (*self._structures, Structure(painted, f"label {painted}"))
+            self._structures = tuple(sorted(added, key=lambda s: s.id))
+            self._merge_structures()
 
 
 _sessions: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()

@@ -8,14 +8,26 @@ from napari_drr.viewer._choices import (
     file_of,
     first_labels,
     first_volume,
+    image_of_labels,
     label_volumes,
+    named_by,
     named_structures,
+    not_offered,
     on_removed,
     shown,
     volumes,
 )
 from napari_drr.viewer._colors import structure_color, structure_colormap
-from napari_drr.viewer._grids import Frame, LayerGrid, grid_of, has_unit, no_volume
+from napari_drr.viewer._copies import add_copy, add_labels_of, volume_shown
+from napari_drr.viewer._grids import (
+    Frame,
+    LayerGrid,
+    grid_of,
+    has_length,
+    has_unit,
+    is_askew,
+    no_volume,
+)
 from napari_drr.viewer._looks import apply_display, displayed
 from napari_drr.viewer._masks import (
     add_or_update_mask_labels,
@@ -56,6 +68,8 @@ __all__ = [
     "Frame",
     "LayerData",
     "LayerGrid",
+    "add_copy",
+    "add_labels_of",
     "add_or_update_mask_labels",
     "add_or_update_radiograph",
     "add_structure_images",
@@ -65,16 +79,21 @@ __all__ = [
     "first_labels",
     "first_volume",
     "grid_of",
+    "has_length",
     "has_unit",
     "image_layer_data",
+    "image_of_labels",
+    "is_askew",
     "is_radiograph",
     "is_radiological",
     "keep_upright",
     "label_volumes",
     "labels_layer_data",
     "largest_structure",
+    "named_by",
     "named_structures",
     "no_volume",
+    "not_offered",
     "on_removed",
     "radiograph_layer_data",
     "restyle_radiograph",
@@ -86,6 +105,7 @@ __all__ = [
     "structures_from_layer",
     "unwrap",
     "volume_from_layer",
+    "volume_shown",
     "volumes",
     "voxels_of",
 ]

@@ -1,0 +1,137 @@
+"""A session's problems: of its layers, and of where its C-arm stands."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+
+from napari_drr.viewer import _layer_checks, layers
+from napari_drr.viewer._carm import Box, CArm
+from napari_drr.viewer._lazy import Deferred, is_lazy
+from napari_drr.viewer._problems import SEVERITIES, Problem
+from napari_drr.viewer._scan import Scan
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_drr.viewer._session import Session
+
+Points = Float[NDArray[np.float64], "n 3"]
+
+INSIDE = "The source lies inside the CT: move it farther from the isocenter."
+NO_HIT = (
+    "No ray meets the CT, so the image is empty: check the pose's angles and translation (AP wants "
+    "y > 0, PA y < 0) and the distance, or choose a view."
+)
+
+
+class Checks:
+    """Finds a session's problems in a few milliseconds.
+
+    Args:
+        session: The session; held weakly.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = weakref.ref(session)
+        self._scan: tuple[Any, Scan] | None = None
+
+    def __call__(self) -> tuple[Problem, ...]:
+        """Return the problems, the worst first."""
+        session = self._session()
+        if session is None or session._viewer() is None:
+            return ()
+        return tuple(sorted(self._all(session), key=lambda p: SEVERITIES.index(p.severity)))
+
+    def _all(self, session: Session) -> Iterator[Problem]:
+        ct, labels, frame = session.ct, session.labels, session.frame
+        if ct is None:
+            yield from _layer_checks.without_ct(session.viewer)
+            return
+        found = list(_layer_checks.of_grid(ct, frame))
+        yield from found
+        is_sound = all(problem.severity != "error" for problem in found)
+        if is_sound and (scan := self._scanned(session, ct)) is not None:
+            yield from _layer_checks.of_values(ct, scan)
+        if labels is not None:
+            found = list(_layer_checks.of_grid(labels, frame))
+            yield from found
+            if is_sound and all(problem.severity != "error" for problem in found):
+                yield from _layer_checks.of_overlap(labels, ct, frame)
+            yield from _layer_checks.of_names(labels, session._structures)
+        else:
+            yield from _layer_checks.labels_that_are_images(session.viewer, ct)
+            yield from _weights_without_labels(session)
+        if is_sound and session._rendering.is_warm:
+            yield from _of_pose(session, ct)
+
+    def _scanned(self, session: Session, ct: Image) -> Scan | None:
+        """Look at the CT's values, and at all of them where a render failed."""
+        voxels = _in_memory(session, ct)
+        if voxels is None:
+            return None
+        whole = session._rendering.has_failed
+        key = (session._inputs.voxels_key, whole)
+        if self._scan is None or self._scan[0] != key:
+            self._scan = (key, Scan.of(voxels, whole=whole))
+        return self._scan[1]
+
+
+def _in_memory(session: Session, ct: Image) -> NDArray[Any] | None:
+    """Return the CT's voxels, or None where they are not loaded yet."""
+    data = ct.data[0] if ct.multiscale else ct.data
+    if not is_lazy(data):
+        array: NDArray[Any] = data
+        return array
+    taken = session._inputs.taken()
+    if taken is None or not isinstance(taken.voxels, Deferred) or not taken.voxels.is_loaded:
+        return None
+    voxels: NDArray[Any] = taken.voxels.tensor().numpy()
+    return voxels
+
+
+def _weights_without_labels(session: Session) -> Iterator[Problem]:
+    if session.recipe.weights():
+        yield Problem(
+            "The recipe hides or weighs structures, but no labels are chosen: choose the CT's "
+            "labels, or show all structures."
+        )
+
+
+def _of_pose(session: Session, ct: Image) -> Iterator[Problem]:
+    grid = layers.grid_of(ct, session.frame)
+    box, arm = Box(grid.affine, grid.shape), CArm.of(session.recipe, session.center or (0, 0, 0))
+    index = box.voxels(arm.source)
+    if ((index >= -0.5) & (index < np.array(grid.shape) - 0.5)).all():
+        yield Problem(INSIDE, "warning")
+    elif not _touch(box.corners, np.vstack([arm.source, arm.corners])):
+        yield Problem(NO_HIT, "warning")
+
+
+def _touch(box: Points, beam: Points) -> bool:
+    """Tell whether a box and a pyramid have a point in common.
+
+    Two convex bodies have none if, and only if, they lie apart along the normal of one of their
+    faces, or along a direction at right angles to an edge of each.
+
+    Args:
+        box: Its corners, in the order of `Box.corners`.
+        beam: The pyramid's tip, then the corners of its base, around it.
+    """
+    box_edges = box[[1, 2, 4]] - box[0]
+    beam_edges = np.vstack([beam[1:] - beam[0], beam[2] - beam[1], beam[3] - beam[2]])
+    pairs = [
+        *((a, b) for i, a in enumerate(box_edges) for b in box_edges[:i]),
+        *((a, b) for i, a in enumerate(beam_edges) for b in beam_edges[:i]),
+        *((a, b) for a in box_edges for b in beam_edges),
+    ]
+    directions = np.cross([a for a, _ in pairs], [b for _, b in pairs])
+    ours, theirs = box @ directions.T, beam @ directions.T
+    return bool(
+        np.all((ours.min(axis=0) <= theirs.max(axis=0)) & (theirs.min(axis=0) <= ours.max(axis=0)))
+    )

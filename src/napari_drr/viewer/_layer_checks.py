@@ -1,0 +1,226 @@
+"""What is wrong with a viewer's layers: as a CT, as its labels, or that none is offered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_drr.viewer import layers
+from napari_drr.viewer._carm import Box
+from napari_drr.viewer._lazy import is_lazy, too_large
+from napari_drr.viewer._problems import Problem
+from napari_drr.viewer._scan import Scan
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels
+
+    from napari_drr.recipe import Structure
+    from napari_drr.viewer._grids import LayerGrid
+
+NO_CT = (
+    "There is no CT: drop a file or a DICOM folder on the window, or open the phantom: File > Open "
+    "Sample > napari DRR."
+)
+
+# Relative to cubes: below, a grid's axes lie in one plane.
+FLAT = 1e-6
+
+
+def without_ct(viewer: ViewerModel) -> Iterator[Problem]:
+    """Tell that there is no CT, and why the image layers that are there are none.
+
+    Args:
+        viewer: The viewer.
+    """
+    yield Problem(NO_CT)
+    for layer in layers.not_offered(viewer):
+        name = repr(layer.name)
+        if layer.rgb:
+            yield Problem(
+                f"{name} is an RGB picture and can't be the CT: open the CT itself, whose values "
+                "are HU.",
+                "warning",
+            )
+        elif layer.ndim < 3:
+            yield Problem(
+                f"{name} is a single 2-D image and can't be the CT: open the whole series, such as "
+                "its DICOM folder.",
+                "warning",
+            )
+        else:
+            yield Problem(
+                f"{name} is {layer.ndim}-D and can't be the CT: take the volume that is shown now.",
+                "warning",
+                "take_volume",
+            )
+
+
+def of_grid(layer: Image | Labels, frame: layers.Frame) -> Iterator[Problem]:
+    """Tell what is wrong with where a layer's voxels lie, and with their type.
+
+    Args:
+        layer: The CT's layer, or its labels'.
+        frame: Its world axes.
+    """
+    name = repr(layer.name)
+    if layers.no_volume(layer) is not None:
+        way_out = "choose a gray-valued volume"
+        many = not getattr(layer, "rgb", False) and layer.ndim > 3
+        if many:
+            way_out = "take the volume that is shown now"
+        kind = "RGB" if getattr(layer, "rgb", False) else f"{layer.ndim}-D"
+        remedy = "take_volume" if many else None
+        yield Problem(f"{name} is {kind} by now: {way_out}.", "error", remedy)
+        return
+    try:
+        grid = layers.grid_of(layer, frame)
+    except ValueError:
+        units = ", ".join(map(str, layer.units))
+        yield Problem(
+            f"{name} is measured in {units}, which are not all lengths: set its units to mm.",
+            "error",
+            "use_millimeters",
+        )
+        return
+    if not layers.has_unit(layer):
+        yield Problem(
+            f"{name} has no unit of length: its numbers are taken as mm.",
+            "warning",
+            "use_millimeters",
+        )
+    yield from _of_affine(name, grid)
+    if min(grid.shape) < 2:
+        size = " x ".join(map(str, grid.shape))
+        yield Problem(f"{name} has {size} voxels: open the whole series, a slice is no volume.")
+    yield from _of_array(name, layer)
+
+
+def of_values(layer: Image, scan: Scan) -> Iterator[Problem]:
+    """Tell what is wrong with a CT's values.
+
+    Args:
+        layer: The CT's layer.
+        scan: What was seen of them.
+    """
+    name = repr(layer.name)
+    if scan.not_finite:
+        number = f"{scan.not_finite} voxels" if scan.is_whole else "voxels"
+        yield Problem(f"{name} holds {number} that are NaN or infinite.", "error", "fill_ct")
+    elif scan.is_flat:
+        yield Problem(
+            f"Every voxel of {name} is {scan.low:g}: there is nothing to see. Check that the file "
+            "was exported with its pixel data."
+        )
+    if not scan.is_flat and not scan.is_hounsfield:
+        may_shift = scan.is_stored_with_offset
+        way_out = (
+            "it looks stored with an offset of 1024"
+            if may_shift
+            else "choose the CT itself, or convert it to HU"
+        )
+        yield Problem(
+            f"{name} does not look like HU, where air is -1000: its values are {scan.low:g} to "
+            f"{scan.high:g}; {way_out}.",
+            "warning",
+            "shift_ct" if may_shift else None,
+        )
+
+
+def of_overlap(labels: Labels, ct: Image, frame: layers.Frame) -> Iterator[Problem]:
+    """Tell whether labels and CT lie in different places.
+
+    Args:
+        labels: The labels' layer; its grid is known to be one.
+        ct: The CT's layer; likewise.
+        frame: The world axes of both.
+    """
+    spans = [_span(layers.grid_of(layer, frame)) for layer in (labels, ct)]
+    (low, high), (ct_low, ct_high) = spans
+    if not (np.all(low < ct_high) and np.all(ct_low < high)):
+        yield Problem(
+            f"{labels.name!r} and {ct.name!r} do not overlap: the labels span {_told(spans[0])}, "
+            f"the CT {_told(spans[1])} (world mm, RAS). Choose the labels made from this CT."
+        )
+
+
+def of_names(labels: Labels, structures: Sequence[Structure]) -> Iterator[Problem]:
+    """Tell of names that are assumed, or missing.
+
+    Args:
+        labels: The labels' layer.
+        structures: As they are named now.
+    """
+    source = layers.named_by(labels)
+    if source == "its file" or not structures:
+        return
+    if all(s.name == f"label {s.id}" for s in structures):
+        yield Problem(
+            f"The labels of {labels.name!r} have no names: put a structures.csv (id, structure, "
+            "group) beside their file and open it again.",
+            "note",
+        )
+    else:
+        yield Problem(
+            f"The names of {labels.name!r} are assumed to be TotalSegmentator's: put a "
+            "structures.csv (id, structure, group) beside its file if they are others.",
+            "note",
+        )
+
+
+def labels_that_are_images(viewer: ViewerModel, ct: Image) -> Iterator[Problem]:
+    """Tell of an image layer that is called as labels are.
+
+    Args:
+        viewer: The viewer.
+        ct: The CT's layer.
+    """
+    if (layer := layers.image_of_labels(viewer, ct)) is not None:
+        yield Problem(
+            f"{layer.name!r} is an image layer: to be the labels, it has to be a labels layer.",
+            "note",
+            "convert_labels",
+        )
+
+
+def _of_affine(name: str, grid: LayerGrid) -> Iterator[Problem]:
+    linear = grid.affine[:3, :3]
+    spacing = np.linalg.norm(linear, axis=0)
+    if not np.isfinite(grid.affine).all() or not spacing.all():
+        yield Problem(f"{name} has an affine that is not finite, or flat: correct it.")
+    elif abs(np.linalg.det(linear / spacing)) < FLAT:
+        yield Problem(f"{name} has an affine whose axes lie in one plane: correct it.")
+    elif layers.is_askew(grid):
+        yield Problem(
+            f"{name} lies askew to the world's axes: its 2-D slices are shown without the tilt, "
+            "though the radiograph heeds it.",
+            "warning",
+            "resample_ct",
+        )
+
+
+def _of_array(name: str, layer: Image | Labels) -> Iterator[Problem]:
+    data = layer.data[0] if layer.multiscale else layer.data
+    if np.dtype(data.dtype).kind not in "biuf":
+        yield Problem(f"{name} must hold real numbers, it holds {data.dtype}: choose another one.")
+    if layer.multiscale:
+        yield Problem(f"{name} is multiscale: its full resolution is rendered.", "note")
+    if not is_lazy(data):
+        return
+    if (fault := too_large(data)) is not None:
+        yield Problem(f"{name}: {fault}")
+    else:
+        size = np.prod(data.shape, dtype=np.float64) * np.dtype(data.dtype).itemsize / 2**20
+        yield Problem(f"{name} is loaded into memory to be rendered: {size:.0f} MiB.", "note")
+
+
+def _span(grid: LayerGrid) -> Any:
+    corners = Box(grid.affine, grid.shape).corners
+    return corners.min(axis=0), corners.max(axis=0)
+
+
+def _told(span: Any) -> str:
+    axes = zip("xyz", *span, strict=True)
+    return ", ".join(f"{axis} {low:.0f} to {high:.0f}" for axis, low, high in axes)
