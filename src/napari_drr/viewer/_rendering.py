@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 from napari_drr.viewer._outbox import Outbox
 from napari_drr.viewer._outputs import Outputs
 from napari_drr.viewer._pace import PATIENCE, Pace
+from napari_drr.viewer._preferences import on_preferences_changed, preferences
 from napari_drr.viewer._render import Renderer, view_of
-from napari_drr.viewer._requests import Request, Result
+from napari_drr.viewer._requests import Request, Result, Settled
 from napari_drr.viewer._status import Status
 from napari_drr.viewer._warm_up import warm_up, warm_up_structures
 from napari_drr.viewer.live import Job, Loop
@@ -139,16 +140,30 @@ class Rendering:
         job, session = self._job, self._alive()
         if job is None or not job.is_moving:
             return
-        if job.future.done() and self._last is not None and not self._last.is_preview:
-            self._show(session, self._last)  # with what a moving image does without
+        if job.future.done():
             return
         request = replace(job.request, cancel=threading.Event())
         self._submit(session, Job(request, self._deliver(), is_live=True, previews=False))
+
+    def settle(self) -> None:
+        """Do what moving images do without: place the layer, and renew its thumbnail."""
+        session, last = self._session(), self._last
+        if session is None or session._viewer() is None or last is None or last.is_preview:
+            return
+        self.outputs.settle(session.viewer, last.recipe, session.ct)
 
     def restyle(self) -> None:
         """Show the same line integrals as the recipe's display says."""
         session = self._alive()
         self.outputs.restyle(session.viewer, session.recipe.display)
+
+    def follow_preferences(self) -> None:
+        """Take as long for previews as the user prefers, now and whenever that changes."""
+        self._on_preferences()
+        on_preferences_changed(self._on_preferences)
+
+    def _on_preferences(self, event: object = None) -> None:
+        self.pace.budget = preferences().budget
 
     def warm_up(self) -> None:
         """Import and compile what renders, in the background.
@@ -257,8 +272,12 @@ class Rendering:
     def _deliver(self) -> Callable[[Job, Result | BaseException], None]:
         rendering, post, outbox = weakref.ref(self), self._post, self._outbox
 
-        def deliver(job: Job, outcome: Result | BaseException) -> None:
-            if post is not None and outbox.put(outcome):
+        def deliver(job: Job, outcome: Result | Settled | BaseException) -> None:
+            if post is None:
+                return
+            if isinstance(outcome, Settled):
+                post(lambda: _settle(rendering))
+            elif outbox.put(outcome):
                 post(lambda: _take_from(outbox, rendering))
 
         return deliver
@@ -301,7 +320,8 @@ class Rendering:
         # How it looks may have changed meanwhile, for which nothing is rendered.
         recipe = replace(result.recipe, display=session.recipe.display)
         result = replace(result, recipe=recipe)
-        is_moving = session._history.in_gesture
+        # Live, `settle` does the rest when nothing newer comes.
+        is_moving = session.live and self._post is not None
         layer = self.outputs.show(session.viewer, result, session.ct, session.masks, is_moving)
         self._last, self._failed = result, None
         # The renderer knows which CT it was; nothing that is shown changes.
@@ -313,6 +333,11 @@ class Rendering:
         session.events.rendered.emit(result)
         session.events.status.emit(self.status)
         return layer
+
+
+def _settle(rendering: weakref.ref[Rendering]) -> None:
+    if (alive := rendering()) is not None:
+        alive.settle()
 
 
 def _take_from(outbox: Outbox, rendering: weakref.ref[Rendering]) -> None:

@@ -23,6 +23,7 @@ from napari_drr.viewer._inputs import InputLayers
 from napari_drr.viewer._layer_checks import NO_CT
 from napari_drr.viewer._mouse import Mouse
 from napari_drr.viewer._outputs import MASK, RADIOGRAPH, Masks
+from napari_drr.viewer._preferences import preferences
 from napari_drr.viewer._remedies import Remedies
 from napari_drr.viewer._rendering import LOOKS_ONLY, Post, Rendering
 from napari_drr.viewer._sections import DetectorSection, PoseSection, Section
@@ -88,6 +89,7 @@ class Session(Remedies):
         viewer: The napari viewer.
         post: Runs a function on the main thread, soon; None where only the main thread renders
             (`render(wait=True)`).
+        recipe: What it begins with.
 
     Example:
         In napari's console:
@@ -120,10 +122,12 @@ class Session(Remedies):
     ray = Told[Any](None, _point(2, "`ray`"))
     """A pixel point (column, row; centers at +0.5) whose ray is shown in the CT; or None."""
 
-    def __init__(self, viewer: ViewerModel, post: Post | None = None) -> None:
+    def __init__(
+        self, viewer: ViewerModel, post: Post | None = None, recipe: Recipe | None = None
+    ) -> None:
         self._viewer = weakref.ref(viewer)
         self.events = SessionEvents()
-        self._recipe = Recipe()
+        self._recipe = Recipe() if recipe is None else recipe
         self._history = History[Recipe]()
         self._inputs = InputLayers(self._on_inputs_changed)
         self._decided: set[str] = set()
@@ -625,13 +629,19 @@ def session(viewer: ViewerModel) -> Session:
 
 
 def _new_session(viewer: ViewerModel) -> Session:
-    """Return a session that reaches the main thread where a window's event loop gives a way."""
+    """Return a session as the user prefers it.
+
+    It reaches the main thread where a window's event loop gives a way.
+    """
     from qtpy.QtWidgets import QApplication
 
+    first = preferences().recipe()
     if QApplication.instance() is None:
-        return Session(viewer)
-    from napari_drr.viewer import _main_thread
+        created = Session(viewer, None, first)
+    else:
+        from napari_drr.viewer import _main_thread
 
-    created = Session(viewer, _main_thread.post)
-    _main_thread.at_quit(created.close)
+        created = Session(viewer, _main_thread.post, first)
+        _main_thread.at_quit(created.close)
+    created._rendering.follow_preferences()
     return created
