@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-    from napari_drr.recipe import Display, Structure
+    from napari_drr.recipe import Display, Recipe, Structure
     from napari_drr.viewer._requests import Result
 
 Masks = Literal["labels", "images"]
@@ -69,7 +69,8 @@ class Outputs:
             result: What was rendered.
             beside: The CT's layer.
             masks: The forms in which masks are shown, if the result holds channels.
-            is_moving: Whether another result is to be expected soon.
+            is_moving: Whether another result may follow at once: a radiograph that is there
+                already gets its pixels, and nothing that costs more.
         """
         old = self.layer(viewer)
         layer = layers.add_or_update_radiograph(
@@ -90,6 +91,11 @@ class Outputs:
                 self._show_images(viewer, result, channels, shown, beside)
         self._hide_stale(viewer, result, {RADIOGRAPH, *self._refreshed(result, masks)})
         return layer
+
+    def settle(self, viewer: ViewerModel, recipe: Recipe, beside: Layer | None) -> None:
+        """Do what `show` left out while the radiograph was moving."""
+        if (layer := self.layer(viewer)) is not None:
+            layers.settle_radiograph(viewer, layer, recipe, beside)
 
     def restyle(self, viewer: ViewerModel, display: Display) -> None:
         """Show the radiograph's values in another way."""

@@ -80,6 +80,21 @@ def add_or_update_radiograph(
     return found
 
 
+def settle_radiograph(
+    viewer: ViewerModel, layer: Image, recipe: Recipe, beside: Layer | None
+) -> None:
+    """Do what `add_or_update_radiograph` leaves out of a preview: place and thumbnail.
+
+    Args:
+        viewer: The viewer, or napari's proxy of it.
+        layer: A radiograph's layer in it.
+        recipe: What it was made with.
+        beside: The CT's layer.
+    """
+    hang(viewer, layer, recipe, beside)
+    layer.refresh(extent=False, highlight=False, data_displayed=False)
+
+
 def restyle_radiograph(layer: Image, display: Display) -> None:
     """Show a radiograph's line integrals in another way; they stay what they are.
 
@@ -263,8 +278,15 @@ def _as_metadata(recipe: Recipe) -> dict[str, Any]:
     return {field.name: _as_json(getattr(recipe, field.name)) for field in fields(recipe)}
 
 
-@lru_cache(maxsize=64)
 def _as_json(part: Hashable) -> Any:
+    # Structures one by one: of a hundred, one changes.
+    if isinstance(part, tuple):
+        return [_as_json(item) for item in part]
+    return _part_as_json(part)
+
+
+@lru_cache(maxsize=1024)
+def _part_as_json(part: Hashable) -> Any:
     return json.loads(json.dumps(part, default=asdict, allow_nan=False))
 
 

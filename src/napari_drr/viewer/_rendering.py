@@ -18,7 +18,7 @@ from napari_drr.viewer._render import Renderer, view_of
 from napari_drr.viewer._requests import Request, Result, Settled
 from napari_drr.viewer._status import Status
 from napari_drr.viewer._warm_up import warm_up, warm_up_structures
-from napari_drr.viewer.live import Job, Loop
+from napari_drr.viewer.live import Deliver, Job, Loop
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -269,7 +269,7 @@ class Rendering:
 
     # From the worker's thread back to the main one
 
-    def _deliver(self) -> Callable[[Job, Result | BaseException], None]:
+    def _deliver(self) -> Deliver:
         rendering, post, outbox = weakref.ref(self), self._post, self._outbox
 
         def deliver(job: Job, outcome: Result | Settled | BaseException) -> None:

@@ -135,6 +135,10 @@ class Result:
         return self.shape != self.image.shape
 
 
+class Settled:
+    """Delivered when all is done for a job, and no newer one is there."""
+
+
 @dataclass(frozen=True)
 class Apart:
     """Line integrals of every label at one pose.

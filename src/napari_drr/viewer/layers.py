@@ -41,6 +41,7 @@ from napari_drr.viewer._radiographs import (
     keep_upright,
     radiograph_layer_data,
     restyle_radiograph,
+    settle_radiograph,
     shows_same_geometry,
 )
 from napari_drr.viewer._screen import (
@@ -98,6 +99,7 @@ __all__ = [
     "radiograph_layer_data",
     "restyle_radiograph",
     "set_radiological",
+    "settle_radiograph",
     "shown",
     "shows_same_geometry",
     "structure_color",

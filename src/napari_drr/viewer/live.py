@@ -13,9 +13,9 @@ from weakref import WeakKeyDictionary, finalize
 
 from napari_drr.viewer._pace import Pace
 from napari_drr.viewer._render import Renderer
-from napari_drr.viewer._requests import Cancelled, Request, Result
+from napari_drr.viewer._requests import Cancelled, Request, Result, Settled
 
-Deliver = Callable[["Job", Result | BaseException], None]
+Deliver = Callable[["Job", Result | Settled | BaseException], None]
 
 # A drag that rests this long, in seconds, is rendered in full though the button is still down.
 REST = 0.15
@@ -31,7 +31,7 @@ class Job:
     Args:
         request: What to render.
         deliver: Called off the main thread with every result, previews first, or with what went
-            wrong; None where `future` is waited for.
+            wrong; with `Settled` when nothing newer has come; None where `future` is waited for.
         is_live: Whether somebody watches: the radiograph is delivered before its masks.
         previews: Whether, if live, a coarse image may be delivered before that.
         is_moving: Whether the next job is to be expected soon, as in a drag.
@@ -226,10 +226,11 @@ def _render(job: Job, slot: _Slot, renderer: Renderer, pace: Pace) -> None:
         deliver(job, result)
     job.future.set_result(result)
     slot.finish()
-    if request.prepares:
-        slot.interrupt_from_here(0.0)
+    if request.prepares and slot.interrupt_from_here(0.0):
         with suppress(Cancelled):
             renderer.prepare(request)
+    if job.is_live and deliver is not None and slot.interrupt_from_here(REST):
+        deliver(job, Settled())
 
 
 def _preview(job: Job, slot: _Slot, renderer: Renderer, pace: Pace) -> None:
