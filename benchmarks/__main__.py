@@ -14,7 +14,7 @@ from benchmarks.report import GROUPS, RESULTS, make_report
 from benchmarks.scene import Scenes
 from benchmarks.tables import write_rows
 
-QUICK_GROUPS = ("must_reach", "start", "gpu")
+QUICK_GROUPS = ("must_reach", "live", "start", "gpu")
 
 
 def arguments() -> argparse.Namespace:

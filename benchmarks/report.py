@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks import markdown, plots
 from benchmarks.markdown_gpu import gpu_table
+from benchmarks.markdown_live import live_goals, live_sentence, live_table
 from benchmarks.peers import HERE, ROOT
 from benchmarks.tables import Row, read_rows
 
@@ -19,7 +20,7 @@ IMAGES = ROOT / "docs" / "images"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- benchmark:begin -->", "<!-- benchmark:end -->"
 
-GROUPS = ("must_reach", "accuracy", "scaling", "start", "gpu")
+GROUPS = ("must_reach", "live", "accuracy", "scaling", "start", "gpu")
 
 
 def make_report(results: Path, publish: bool) -> None:
@@ -46,6 +47,8 @@ def page(rows: dict[str, list[Row]], machine: dict[str, Any], pictures: dict[str
     made = {
         "goals": markdown.goals_table(rows["must_reach"], rows["gpu"]),
         "short": markdown.short_table(rows["must_reach"], rows["start"], rows["gpu"]),
+        "live": live_table(rows["live"]),
+        "live_goals": live_goals(rows["live"]),
         "times": markdown.times_table(rows["must_reach"]),
         "memory": markdown.memory_table(rows["must_reach"]),
         "accuracy": markdown.accuracy_table(rows["accuracy"]),
@@ -103,6 +106,8 @@ def write_readme(rows: dict[str, list[Row]], machine: dict[str, Any]) -> None:
     after = rest.split(END, 1)[1]
     facts = machine_sentence(machine["must_reach"])
     table = markdown.short_table(rows["must_reach"], rows["start"], rows["gpu"])
+    if told := live_sentence(rows["live"]):
+        table += f" {told}"
     README.write_text(f"{before}{BEGIN}\n\n{table}\n\n{facts}\n\n{END}{after}")
 
 

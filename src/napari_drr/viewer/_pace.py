@@ -10,7 +10,7 @@ from collections import deque
 LEAST = 0.003
 # The longest that the main thread waits for a preview: longer, and it would be felt elsewhere. What
 # comes later than this is painted one frame later.
-PATIENCE = 0.006
+PATIENCE = 0.005
 # The share of it that a preview may take usually, so that nearly all are there in time.
 SURE = 0.75
 # What a window takes until it was measured.
