@@ -14,6 +14,7 @@ from napari_drr.recipe import DetectorSettings, Orientation, Pose, Recipe
 from napari_drr.viewer._frames import Affine
 
 Vector = Float[NDArray[np.float64], "3"]
+Point = Sequence[float] | Vector
 Segment = Float[NDArray[np.float64], "2 3"]
 """Start and end, world mm."""
 
@@ -100,7 +101,7 @@ class CArm:
     shape: tuple[int, int]
 
     @classmethod
-    def of(cls, recipe: Recipe, isocenter: Sequence[float]) -> CArm:
+    def of(cls, recipe: Recipe, isocenter: Point) -> CArm:
         """Place the C-arm of a recipe.
 
         Args:
@@ -155,20 +156,15 @@ class CArm:
         )
         return points
 
-    def ray(self, pixel: Sequence[float], box: Box | None = None) -> Segment | None:
-        """Return the ray that a pixel point sees.
+    def ray(self, pixel: Sequence[float]) -> Segment:
+        """Return the ray that a pixel point sees, from the source to the detector.
 
         Args:
             pixel: (column, row).
-            box: Where the ray is to be cut; None leaves it whole.
-
-        Returns:
-            From the source's end to the detector's, or None if the ray misses the box.
         """
-        whole: Segment = np.stack([self.source, self.on_detector(pixel)])
-        return whole if box is None else box.clip(whole)
+        return np.stack([self.source, self.on_detector(pixel)])
 
-    def pixel(self, point: Sequence[float]) -> tuple[float, float] | None:
+    def pixel(self, point: Point) -> tuple[float, float] | None:
         """Return the pixel point that a world point is projected to.
 
         Args:
