@@ -10,11 +10,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
-from numpy.typing import ArrayLike
 
 from napari_drr.recipe import Recipe
-from napari_drr.viewer._carm import CArm
+from napari_drr.viewer._carm import CArm, Point
 
 # Toward +x, +y, +z and -x, -y, -z of a world in RAS.
 LETTERS = ("RAH", "LPF")
@@ -33,7 +31,7 @@ class Sides(NamedTuple):
     bottom: str
 
 
-def side(direction: Float[ArrayLike, "3"]) -> str:
+def side(direction: Point) -> str:
     """Name a direction by the sides of the patient that it points to.
 
     Args:

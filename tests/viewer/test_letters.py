@@ -1,0 +1,277 @@
+"""What is written on the radiograph and drawn into the CT's slices."""
+
+import gc
+import weakref
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image
+
+from napari_drr.recipe import DetectorSettings, Pose, Recipe
+from napari_drr.viewer._carm import Box, CArm
+from napari_drr.viewer._grids import grid_of
+from napari_drr.viewer._letters import LETTERS, RAY, Annotations
+from napari_drr.viewer._sides import sides
+from napari_drr.viewer.layers import (
+    add_or_update_radiograph,
+    is_radiograph,
+    set_radiological,
+    volumes,
+)
+
+RECIPE = Recipe(
+    detector=DetectorSettings(height=30, width=20, pixel_spacing_x=9.0, pixel_spacing_y=8.0)
+)
+AXIAL, CORONAL, SAGITTAL = (0, 1, 2), (1, 0, 2), (2, 0, 1)
+
+
+@pytest.fixture
+def ct():
+    return Image(
+        np.zeros((40, 30, 20)),
+        name="ct",
+        scale=(2.5, 3, 4),
+        translate=(-50, 20, -15),
+        units="mm",
+        axis_labels=("z", "y", "x"),
+    )
+
+
+@pytest.fixture
+def viewer(ct):
+    viewer = ViewerModel()
+    viewer.canvas.size = (600, 800)
+    viewer.add_layer(ct)
+    set_radiological(viewer)
+    return viewer
+
+
+@pytest.fixture
+def drr(viewer, ct):
+    return add_or_update_radiograph(viewer, np.ones((30, 20), np.float32), RECIPE, beside=ct)
+
+
+@pytest.fixture
+def notes():
+    return Annotations()
+
+
+def texts(layer):
+    return list(layer.text.values[:4])
+
+
+def shown(layer, part):
+    """Tell which of the points of a part of a layer are to be seen."""
+    return layer.face_color[part, 3] > 0
+
+
+@pytest.mark.parametrize("order", [AXIAL, CORONAL, SAGITTAL])
+@pytest.mark.parametrize("orientation", [("away", "up", "left"), ("towards", "down", "right")])
+def test_letters_stand_at_their_edges_in_every_plane(viewer, drr, notes, order, orientation):
+    layer = notes.show(viewer, RECIPE, drr)
+    viewer.dims.order = order
+    viewer.scene.camera.orientation = orientation
+    assert texts(layer) == list(sides(RECIPE)) == ["R", "L", "H", "F"]
+    places = [drr.world_to_data(layer.data_to_world(point)) for point in layer.data[:4]]
+    (left, right, top, bottom), (height, width) = places, drr.data.shape
+    assert left[1] < 0.15 * width
+    assert right[1] > 0.85 * width
+    assert top[0] < 0.15 * height
+    assert bottom[0] > 0.85 * height
+    np.testing.assert_allclose([left[0], right[0]], (height - 1) / 2)
+    np.testing.assert_allclose([top[1], bottom[1]], (width - 1) / 2)
+
+
+def test_letters_change_with_the_view(viewer, drr, notes):
+    layer = notes.show(viewer, RECIPE, drr)
+    turned = replace(RECIPE, orientation="PA", pose=Pose(alpha_deg=40, y=-850))
+    assert notes.show(viewer, turned, drr) is layer
+    assert texts(layer) == list(sides(turned))
+    unmirrored = replace(RECIPE, detector=replace(RECIPE.detector, mirror=False))
+    notes.show(viewer, unmirrored, drr)
+    assert texts(layer) == ["L", "R", "H", "F"]
+
+
+@pytest.mark.parametrize("shape", [(30, 20), (15, 10)])
+def test_the_linked_point_is_marked_where_it_is_projected_to(viewer, ct, notes, shape):
+    drr = add_or_update_radiograph(viewer, np.ones(shape, np.float32), RECIPE, beside=ct)
+    center = Box(*grid_of(ct)).center
+    pixel = CArm.of(RECIPE, center).pixel(center)
+    layer = notes.show(viewer, RECIPE, drr, marker=pixel, ray=(3.0, 4.5))
+    assert shown(layer, slice(4, 6)).all()
+    marker, ray = (drr.world_to_data(layer.data_to_world(point)) for point in layer.data[4:])
+    coarse = np.array(shape) / (30, 20)
+    np.testing.assert_allclose(marker, np.array([15, 10]) * coarse - 0.5)
+    np.testing.assert_allclose(ray, np.array([4.5, 3.0]) * coarse - 0.5)
+    notes.show(viewer, RECIPE, drr, marker=(-1.0, 5.0))
+    assert not shown(layer, slice(4, 6)).any()
+
+
+def test_nothing_changes_where_nothing_is_different(viewer, drr, notes):
+    layer = notes.show(viewer, RECIPE, drr, marker=(5.0, 5.0))
+    drawn = []
+    layer.events.set_data.connect(lambda event: drawn.append(event))
+    layer.text.events.connect(lambda event: drawn.append(event))
+    notes.show(viewer, RECIPE, drr, marker=(5.0, 5.0))
+    assert not drawn
+    notes.show(viewer, RECIPE, drr, marker=(6.0, 5.0))
+    assert len(drawn) == 1
+
+
+def test_the_ray_has_a_dot_in_every_slice_that_it_crosses(viewer, ct, drr, notes):
+    recipe = replace(RECIPE, pose=Pose(alpha_deg=35, beta_deg=20))
+    box = Box(*grid_of(ct))
+    arm = CArm.of(recipe, box.center)
+    layer = notes.show_ray(viewer, recipe, ct, ray=(9.0, 16.0))
+    inside = box.clip(arm.ray((9.0, 16.0)))
+    points = np.array([layer.data_to_world(point) for point in layer.data[:-1]])[:, ::-1]
+    away = np.cross(points - inside[0], inside[1] - inside[0])
+    # In the half voxels at the border they stay within the CT's own extent.
+    assert np.median(np.abs(away)) < 1e-6
+    crossed = box.voxels(inside)[:, ::-1]
+    for axis in range(3):
+        low, high = np.sort(crossed[:, axis])
+        slices = np.arange(np.ceil(low), np.floor(high) + 1)
+        slices = slices[(slices >= 0) & (slices < ct.data.shape[axis])]
+        distance = np.abs(layer.data[:-1, axis] - slices[:, None]).min(axis=1)
+        assert distance.max() <= 0.5
+    assert shown(layer, slice(0, -1)).all()
+    assert not shown(layer, slice(-1, None)).any()
+
+
+@pytest.mark.parametrize("frame", ["RAS", "LPS"])
+def test_the_linked_point_is_marked_in_the_ct(viewer, ct, notes, frame):
+    box = Box(*grid_of(ct, frame))
+    point = np.add(box.center, (8, 6, -5))
+    layer = notes.show_ray(viewer, RECIPE, ct, frame, marker=point)
+    assert not shown(layer, slice(0, -1)).any()
+    assert shown(layer, slice(-1, None)).all()
+    expected = np.array(point) * ((1, 1, 1) if frame == "RAS" else (-1, -1, 1))
+    np.testing.assert_allclose(layer.data_to_world(layer.data[-1])[::-1], expected)
+    notes.show_ray(viewer, RECIPE, ct, frame, marker=point + 1000)
+    assert not shown(layer, slice(None)).any()
+
+
+@pytest.mark.parametrize("order", [AXIAL, CORONAL, SAGITTAL])
+def test_the_sliders_and_the_slice_stay_as_they_are(viewer, ct, drr, notes, order):
+    viewer.dims.order = order
+    viewer.dims.set_point(range(3), (10, 35, 5))
+    ranges, point = viewer.dims.range, viewer.dims.point
+    notes.show(viewer, RECIPE, drr, marker=(0.0, 0.0), ray=(20.0, 30.0))
+    notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0), marker=Box(*grid_of(ct)).center)
+    assert viewer.dims.range == ranges
+    assert viewer.dims.point == point
+
+
+def test_the_users_selection_and_the_choice_of_layers_stay(viewer, ct, drr, notes):
+    viewer.layers.selection.active = ct
+    notes.show(viewer, RECIPE, drr)
+    notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0))
+    assert viewer.layers.selection.active is ct
+    assert set(viewer.layers.selection) == {ct}
+    assert volumes(viewer) == [ct]
+    assert not is_radiograph(viewer.layers[LETTERS])
+
+
+def test_what_is_hidden_stays_hidden(viewer, ct, drr, notes):
+    layer = notes.show(viewer, RECIPE, drr)
+    ray = notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0))
+    layer.visible = ray.visible = False
+    notes.show(viewer, replace(RECIPE, pose=Pose(alpha_deg=50)), drr)
+    notes.show_ray(viewer, RECIPE, ct, ray=(11.0, 15.0))
+    assert not layer.visible
+    assert not ray.visible
+
+
+def test_what_is_deleted_stays_away_until_it_is_wanted_again(viewer, ct, drr, notes):
+    notes.show(viewer, RECIPE, drr)
+    notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0))
+    viewer.layers.remove(LETTERS)
+    viewer.layers.remove(RAY)
+    assert notes.show(viewer, RECIPE, drr) is None
+    assert notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0)) is None
+    assert len(viewer.layers) == 2
+    notes.renew()
+    assert notes.show(viewer, RECIPE, drr) is not None
+    assert notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0)) is not None
+
+
+def test_a_ray_is_no_layer_before_there_is_one(viewer, ct, notes):
+    assert notes.show_ray(viewer, RECIPE, ct) is None
+    assert len(viewer.layers) == 1
+    layer = notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0))
+    notes.show_ray(viewer, RECIPE, ct)
+    assert not shown(layer, slice(None)).any()
+
+
+def test_switched_off_both_go_and_come_again(viewer, ct, drr, notes):
+    notes.show(viewer, RECIPE, drr)
+    notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0))
+    notes.remove(viewer)
+    notes.remove(viewer)
+    assert [layer.name for layer in viewer.layers] == ["ct", "DRR"]
+    assert notes.show(viewer, RECIPE, drr) is not None
+
+
+def test_they_go_with_the_layer_that_they_lie_on_and_lie_on_the_next(viewer, ct, drr, notes):
+    notes.show(viewer, RECIPE, drr)
+    viewer.layers.remove(drr)
+    assert LETTERS not in viewer.layers
+    image = np.ones((30, 20), np.float32)
+    another = add_or_update_radiograph(viewer, image, RECIPE, beside=ct)
+    layer = notes.show(viewer, RECIPE, another)
+    assert viewer.layers.index(layer) > viewer.layers.index(another)
+    notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0))
+    viewer.layers.remove(ct)
+    assert RAY not in viewer.layers
+
+
+def test_letters_come_on_top_and_follow_a_moved_radiograph(viewer, drr, notes):
+    layer = notes.show(viewer, RECIPE, drr)
+    viewer.layers.move(viewer.layers.index(layer), 0)
+    notes.show(viewer, RECIPE, drr)
+    assert viewer.layers.index(layer) > viewer.layers.index(drr)
+    drr.translate = (50, -30)
+    drr.affine = np.diag([2.0, 2, 1]) @ drr.affine.affine_matrix
+    np.testing.assert_allclose(layer.data_to_world((3, 4)), drr.data_to_world((3, 4)))
+
+
+def test_a_session_that_ends_leaves_no_reference(viewer, ct, drr):
+    notes = Annotations()
+    notes.show(viewer, RECIPE, drr)
+    notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0))
+    gone = [weakref.ref(notes), weakref.ref(viewer.layers[LETTERS])]
+    viewer.layers.remove(LETTERS)
+    del notes
+    gc.collect()
+    assert [part() for part in gone] == [None, None]
+    viewer.layers.remove(drr)
+    viewer.layers.remove(ct)
+
+
+@pytest.mark.gui
+def test_letters_and_marks_are_seen_in_a_window(make_napari_viewer, ct):
+    viewer = make_napari_viewer(show=True)
+    viewer.add_layer(ct)
+    set_radiological(viewer)
+    image = np.full((200, 200), 0.5, np.float32)
+    recipe = Recipe()
+    drr = add_or_update_radiograph(viewer, image, recipe, beside=ct)
+    drr.contrast_limits = (0, 1)
+    Annotations().show(viewer, recipe, drr, marker=(60.0, 150.0))
+    picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+    gray = np.ptp(picture, axis=-1) == 0
+    rows, columns = np.nonzero(gray & (np.abs(picture[..., 0] - 128) < 4))
+    top, left = rows.min(), columns.min()
+    size = np.array([rows.max() - top, columns.max() - left])
+    # The cross, blue and without red, is where the pixel is.
+    rows, columns = np.nonzero((picture[..., 2] > 150) & (picture[..., 0] < 120))
+    place = (np.array([rows.mean(), columns.mean()]) - (top, left)) / size
+    np.testing.assert_allclose(place, (150 / 200, 60 / 200), atol=0.01)
+    # Letters are amber; R is on the left, L on the right, both halfway up.
+    rows, columns = np.nonzero((picture[..., 0] > 180) & (picture[..., 2] < 120))
+    places = (np.column_stack([rows, columns]) - (top, left)) / size
+    for edge in [(0.5, 0.06), (0.5, 0.94), (0.06, 0.5), (0.94, 0.5)]:
+        assert np.linalg.norm(places - edge, axis=1).min() < 0.04
