@@ -9,7 +9,9 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
 
+from napari_drr import session
 from napari_drr.recipe import DetectorSettings, Pose, Recipe
+from napari_drr.viewer._annotating import Annotating
 from napari_drr.viewer._carm import Box, CArm
 from napari_drr.viewer._grids import grid_of
 from napari_drr.viewer._letters import LETTERS, RAY, Annotations
@@ -236,6 +238,55 @@ def test_letters_come_on_top_and_follow_a_moved_radiograph(viewer, drr, notes):
     drr.translate = (50, -30)
     drr.affine = np.diag([2.0, 2, 1]) @ drr.affine.affine_matrix
     np.testing.assert_allclose(layer.data_to_world((3, 4)), drr.data_to_world((3, 4)))
+
+
+def test_another_ct_gets_a_ray_of_its_own(viewer, ct, notes):
+    layer = notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0))
+    finer = viewer.add_image(np.zeros((90, 30, 20)), scale=(1, 3, 4), units="mm", name="finer")
+    other = notes.show_ray(viewer, RECIPE, finer, ray=(10.0, 15.0))
+    assert other is not layer
+    assert layer not in viewer.layers
+    assert len(other.data) > 90
+
+
+@pytest.fixture
+def s():
+    """A session with a small CT, annotated."""
+    viewer = ViewerModel()
+    values = np.full((12, 12, 12), -1000.0, np.float32)
+    values[3:9, 3:9, 3:9] = 100
+    viewer.add_image(values, scale=(10, 10, 10), units="mm", name="ct")
+    s = session(viewer)
+    s.detector.update(height=30, width=30, pixel_spacing_x=8, pixel_spacing_y=8)
+    yield s
+    s.close()
+
+
+def test_what_the_session_links_is_shown(s):
+    annotating = Annotating(s)
+    s.render()
+    letters = s.viewer.layers[LETTERS]
+    assert texts(letters) == ["R", "L", "H", "F"]
+    assert RAY not in s.viewer.layers
+    s.marker = s.center
+    s.ray = (10.5, 12.5)
+    assert shown(letters, slice(4, 6)).all()
+    np.testing.assert_allclose(letters.data[4], [14.5, 14.5])
+    assert shown(s.viewer.layers[RAY], slice(None)).all()
+    s.view("left lateral")
+    s.render()
+    assert texts(letters)[0] == "A"
+    s.marker = s.ray = None
+    assert not shown(letters, slice(4, 6)).any()
+    annotating.is_on = False
+    assert [layer.name for layer in s.viewer.layers] == ["ct", "DRR"]
+    s.render()
+    assert len(s.viewer.layers) == 2
+    annotating.is_on = True
+    assert LETTERS in s.viewer.layers
+    s.viewer.layers.remove(LETTERS)
+    s.render()
+    assert LETTERS not in s.viewer.layers
 
 
 def test_a_session_that_ends_leaves_no_reference(viewer, ct, drr):

@@ -111,6 +111,10 @@ class Annotations:
         """
         viewer, ct = unwrap(viewer), unwrap(ct)
         layer, box = self._ray.layer(viewer), Box(*grid_of(ct, frame))
+        if layer is not None and len(layer.data) != _count(ct) + 1:
+            # It was made for another CT.
+            self._ray.remove(viewer)
+            layer = None
         line = None
         if ray is not None:
             arm = CArm.of(recipe, box.center if recipe.isocenter is None else recipe.isocenter)
@@ -140,6 +144,11 @@ class Annotations:
 
 def _shape(layer: Image) -> tuple[int, ...]:
     return tuple((layer.data[0] if layer.multiscale else layer.data).shape)
+
+
+def _count(ct: Image) -> int:
+    """Return how many dots a ray has: a voxel apart or less, so that no slice is without one."""
+    return max(_shape(ct)) + 1
 
 
 def _add(viewer: ViewerModel, points: NDArray[np.float64], **more: Any) -> Points:
@@ -215,8 +224,7 @@ def _mark(layer: Points, radiograph: Image, recipe: Recipe, marks: dict[int, Pix
 
 
 def _add_ray(viewer: ViewerModel, ct: Image) -> Points:
-    # At most a voxel apart, so that no slice that the ray crosses is without a dot.
-    count = max(_shape(ct)) + 1
+    count = _count(ct)
     return _add(
         viewer,
         np.zeros((count + 1, 3)),

@@ -1,0 +1,83 @@
+"""Keeps letters, marks and rays in a session's viewer up to date."""
+
+from __future__ import annotations
+
+import weakref
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from napari_drr.viewer._carm import CArm
+from napari_drr.viewer._letters import Annotations
+
+if TYPE_CHECKING:
+    from napari_drr.recipe import Recipe
+    from napari_drr.viewer._session import Session
+
+
+class Annotating:
+    """Writes on a session's radiograph, and draws into its CT, whatever the session tells.
+
+    The session holds it; it holds the session weakly.
+
+    Args:
+        session: The session.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = weakref.ref(session)
+        self._annotations = Annotations()
+        self._recipe: Recipe | None = None
+        self._is_on = True
+        events = session.events
+        events.rendered.connect(self._on_rendered)
+        for signal in (events.marker, events.ray, events.inputs):
+            signal.connect(self._on_link)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is written; switched on, what the user deleted comes again."""
+        return self._is_on
+
+    @is_on.setter
+    def is_on(self, is_on: bool) -> None:
+        self._is_on = is_on
+        session = self._session()
+        if is_on:
+            self._annotations.renew()
+            self._show()
+        elif session is not None:
+            self._annotations.remove(session.viewer)
+
+    def _on_rendered(self, result: Any) -> None:
+        # What the radiograph shows; the session's recipe may be ahead of it.
+        self._recipe = result.recipe
+        self._show()
+
+    def _on_link(self, _: Any = None) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        session = self._session()
+        if session is None or not self._is_on:
+            return
+        recipe = self._recipe or session.recipe
+        # What is wrong with a CT is told by the session when it renders.
+        with suppress(ValueError):
+            self._write(session, recipe)
+            self._draw(session, recipe)
+
+    def _write(self, session: Session, recipe: Recipe) -> None:
+        radiograph, marker = session.output("DRR"), None
+        if radiograph is None:
+            return
+        center = recipe.isocenter or session.center
+        if session.marker is not None and center is not None:
+            marker = CArm.of(recipe, center).pixel(session.marker)
+        self._annotations.show(session.viewer, recipe, radiograph, marker, session.ray)
+
+    def _draw(self, session: Session, recipe: Recipe) -> None:
+        if session.ct is None:
+            return
+        self._annotations.show_ray(
+            session.viewer, recipe, session.ct, session.frame, session.marker, session.ray
+        )
