@@ -10,15 +10,16 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from napari_drr.viewer import _layer_checks, layers
+from napari_drr.viewer import _layer_checks
 from napari_drr.viewer._carm import Box, CArm
 from napari_drr.viewer._lazy import Deferred, is_lazy
 from napari_drr.viewer._problems import SEVERITIES, Problem
 from napari_drr.viewer._scan import Scan
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Labels
 
+    from napari_drr.viewer._grids import LayerGrid
     from napari_drr.viewer._session import Session
 
 Points = Float[NDArray[np.float64], "n 3"]
@@ -53,22 +54,17 @@ class Checks:
         if ct is None:
             yield from _layer_checks.without_ct(session.viewer)
             return
-        found = list(_layer_checks.of_grid(ct, frame))
-        yield from found
-        is_sound = all(problem.severity != "error" for problem in found)
-        if is_sound and (scan := self._scanned(session, ct)) is not None:
+        grid, faults = _layer_checks.checked_grid(ct, frame)
+        yield from faults
+        if grid is not None and (scan := self._scanned(session, ct)) is not None:
             yield from _layer_checks.of_values(ct, scan)
         if labels is not None:
-            found = list(_layer_checks.of_grid(labels, frame))
-            yield from found
-            if is_sound and all(problem.severity != "error" for problem in found):
-                yield from _layer_checks.of_overlap(labels, ct, frame)
-            yield from _layer_checks.of_names(labels, session._structures)
+            yield from _of_labels(session, labels, ct, grid)
         else:
             yield from _layer_checks.labels_that_are_images(session.viewer, ct)
             yield from _weights_without_labels(session)
-        if is_sound and session._rendering.is_warm:
-            yield from _of_pose(session, ct)
+        if grid is not None and session._rendering.is_warm:
+            yield from _of_pose(session, grid)
 
     def _scanned(self, session: Session, ct: Image) -> Scan | None:
         """Look at the CT's values, and at all of them where a render failed."""
@@ -95,6 +91,16 @@ def _in_memory(session: Session, ct: Image) -> NDArray[Any] | None:
     return voxels
 
 
+def _of_labels(
+    session: Session, labels: Labels, ct: Image, ct_grid: LayerGrid | None
+) -> Iterator[Problem]:
+    grid, faults = _layer_checks.checked_grid(labels, session.frame)
+    yield from faults
+    if grid is not None and ct_grid is not None:
+        yield from _layer_checks.of_overlap((labels.name, grid), (ct.name, ct_grid))
+    yield from _layer_checks.of_names(labels, session._structures)
+
+
 def _weights_without_labels(session: Session) -> Iterator[Problem]:
     if session.recipe.weights():
         yield Problem(
@@ -103,9 +109,10 @@ def _weights_without_labels(session: Session) -> Iterator[Problem]:
         )
 
 
-def _of_pose(session: Session, ct: Image) -> Iterator[Problem]:
-    grid = layers.grid_of(ct, session.frame)
-    box, arm = Box(grid.affine, grid.shape), CArm.of(session.recipe, session.center or (0, 0, 0))
+def _of_pose(session: Session, grid: LayerGrid) -> Iterator[Problem]:
+    box = Box(grid.affine, grid.shape)
+    center = session.isocenter
+    arm = CArm.of(session.recipe, box.center if center is None else center)
     index = box.voxels(arm.source)
     if ((index >= -0.5) & (index < np.array(grid.shape) - 0.5)).all():
         yield Problem(INSIDE, "warning")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import permutations
 from typing import Any
 
@@ -115,6 +116,7 @@ def placement(affine: Affine, shape: tuple[int, ...]) -> dict[str, NDArray[np.fl
     return {"affine": affine}
 
 
+@lru_cache(maxsize=32)
 def millimeters(unit: pint.Unit) -> float | None:
     """Return how long a unit is.
 

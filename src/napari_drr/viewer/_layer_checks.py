@@ -58,33 +58,46 @@ def without_ct(viewer: ViewerModel) -> Iterator[Problem]:
             )
 
 
-def of_grid(layer: Image | Labels, frame: layers.Frame) -> Iterator[Problem]:
-    """Tell what is wrong with where a layer's voxels lie, and with their type.
+def checked_grid(
+    layer: Image | Labels, frame: layers.Frame
+) -> tuple[LayerGrid | None, list[Problem]]:
+    """Tell what is wrong with where a layer's voxels lie, and with its array.
 
     Args:
         layer: The CT's layer, or its labels'.
         frame: Its world axes.
+
+    Returns:
+        Its grid, or None if nothing can be rendered from it; and what is wrong.
     """
-    name = repr(layer.name)
-    if layers.no_volume(layer) is not None:
-        way_out = "choose a gray-valued volume"
-        many = not getattr(layer, "rgb", False) and layer.ndim > 3
-        if many:
-            way_out = "take the volume that is shown now"
-        kind = "RGB" if getattr(layer, "rgb", False) else f"{layer.ndim}-D"
-        remedy = "take_volume" if many else None
-        yield Problem(f"{name} is {kind} by now: {way_out}.", "error", remedy)
-        return
     try:
         grid = layers.grid_of(layer, frame)
     except ValueError:
-        units = ", ".join(map(str, layer.units))
-        yield Problem(
-            f"{name} is measured in {units}, which are not all lengths: set its units to mm.",
-            "error",
-            "use_millimeters",
-        )
-        return
+        return None, [_no_grid(layer)]
+    found = [*_of_place(layer, grid), *_of_array(layer)]
+    return (None if any(problem.severity == "error" for problem in found) else grid), found
+
+
+def _no_grid(layer: Image | Labels) -> Problem:
+    """Tell why a layer has no grid of voxels in the world."""
+    name = repr(layer.name)
+    if layers.no_volume(layer) is not None:
+        is_rgb = getattr(layer, "rgb", False)
+        kind = "RGB" if is_rgb else f"{layer.ndim}-D"
+        if is_rgb or layer.ndim < 3:
+            return Problem(f"{name} is {kind} by now: choose a gray-valued volume.")
+        way_out = "take the volume that is shown now"
+        return Problem(f"{name} is {kind} by now: {way_out}.", "error", "take_volume")
+    units = ", ".join(map(str, layer.units))
+    return Problem(
+        f"{name} is measured in {units}, which are not all lengths: set its units to mm.",
+        "error",
+        "use_millimeters",
+    )
+
+
+def _of_place(layer: Image | Labels, grid: LayerGrid) -> Iterator[Problem]:
+    name = repr(layer.name)
     if not layers.has_unit(layer):
         yield Problem(
             f"{name} has no unit of length: its numbers are taken as mm.",
@@ -95,7 +108,6 @@ def of_grid(layer: Image | Labels, frame: layers.Frame) -> Iterator[Problem]:
     if min(grid.shape) < 2:
         size = " x ".join(map(str, grid.shape))
         yield Problem(f"{name} has {size} voxels: open the whole series, a slice is no volume.")
-    yield from _of_array(name, layer)
 
 
 def of_values(layer: Image, scan: Scan) -> Iterator[Problem]:
@@ -129,19 +141,18 @@ def of_values(layer: Image, scan: Scan) -> Iterator[Problem]:
         )
 
 
-def of_overlap(labels: Labels, ct: Image, frame: layers.Frame) -> Iterator[Problem]:
+def of_overlap(labels: tuple[str, LayerGrid], ct: tuple[str, LayerGrid]) -> Iterator[Problem]:
     """Tell whether labels and CT lie in different places.
 
     Args:
-        labels: The labels' layer; its grid is known to be one.
-        ct: The CT's layer; likewise.
-        frame: The world axes of both.
+        labels: Name and grid of the labels' layer.
+        ct: The same of the CT's.
     """
-    spans = [_span(layers.grid_of(layer, frame)) for layer in (labels, ct)]
+    spans = [_span(grid) for _, grid in (labels, ct)]
     (low, high), (ct_low, ct_high) = spans
     if not (np.all(low < ct_high) and np.all(ct_low < high)):
         yield Problem(
-            f"{labels.name!r} and {ct.name!r} do not overlap: the labels span {_told(spans[0])}, "
+            f"{labels[0]!r} and {ct[0]!r} do not overlap: the labels span {_told(spans[0])}, "
             f"the CT {_told(spans[1])} (world mm, RAS). Choose the labels made from this CT."
         )
 
@@ -201,10 +212,9 @@ def _of_affine(name: str, grid: LayerGrid) -> Iterator[Problem]:
         )
 
 
-def _of_array(name: str, layer: Image | Labels) -> Iterator[Problem]:
+def _of_array(layer: Image | Labels) -> Iterator[Problem]:
+    name = repr(layer.name)
     data = layer.data[0] if layer.multiscale else layer.data
-    if np.dtype(data.dtype).kind not in "biuf":
-        yield Problem(f"{name} must hold real numbers, it holds {data.dtype}: choose another one.")
     if layer.multiscale:
         yield Problem(f"{name} is multiscale: its full resolution is rendered.", "note")
     if not is_lazy(data):

@@ -63,7 +63,7 @@ def preferences() -> Preferences:
     kept = _kept()
     if kept is None:
         return Preferences()
-    found = {}
+    found: dict[str, Any] = {}
     for field in fields(Preferences):
         value = getattr(kept, field.name, field.default)
         if _is_valid(field.name, value):
