@@ -100,7 +100,11 @@ class Rendering:
         self._submit(session, Job(request, None if wait else self._deliver()))
         if not wait or self._job is None:
             return None
-        result = self._job.future.result()
+        try:
+            result = self._job.future.result()
+        except ValueError as error:
+            self._failed = (request.inputs.key, str(error))
+            raise
         self._outbox.take()  # older than this
         return self._show(session, result)
 
