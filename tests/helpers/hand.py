@@ -26,9 +26,9 @@ class Hand:
         self.is_down = False
         self.pos = np.zeros(2)
 
-    def _send(self, callbacks, kind, position, modifiers=(), button=1, pos=None):
+    def _send(self, callbacks, kind, position, modifiers=(), button=1, viewbox=(0, 0)):
         # A canvas pixel is 0.1 mm: any move in a test is one.
-        self.pos = np.asarray(position)[-2:] * 10 if pos is None else np.asarray(pos)
+        self.pos = np.asarray(position)[-2:] * 10
         event = SimpleNamespace(
             type=kind,
             position=tuple(position),
@@ -37,7 +37,7 @@ class Hand:
             modifiers=modifiers,
             is_dragging=self.is_down,
             handled=False,
-            viewbox=(0, 0),
+            viewbox=viewbox,
         )
         event = wrapt.ObjectProxy(event)
         self.viewer.cursor.position = tuple(position)

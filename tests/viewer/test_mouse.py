@@ -132,6 +132,21 @@ def test_units_are_heeded(open_ct):
     np.testing.assert_allclose(s.viewer.dims.point, 0.0, atol=12.5)
 
 
+def test_in_naparis_grid_only_what_is_shown_in_a_cell_is_clicked(s, hand):
+    grid, shown = s.viewer.canvas.grid, s.viewer.layers
+    grid.enabled = True
+    s.tool = "link"
+    layer = s.output()
+    place = at_pixel(s.viewer, layer, 10.0, 20.0)
+    hand.click(place, viewbox=grid.position(shown.index(s.ct), shown))
+    assert s.ray is None
+    hand.click(place, viewbox=grid.position(shown.index(layer), shown))
+    assert s.ray == pytest.approx((10.0, 20.0))
+    inside = np.array(s.ct.extent.world).mean(axis=0)
+    hand.click(inside, viewbox=grid.position(shown.index(s.ct), shown))
+    assert s.marker == pytest.approx(tuple(inside[::-1]))
+
+
 def test_a_click_beside_both_clears_and_a_drag_does_not_link(s, hand):
     s.tool = "link"
     inside = np.array(s.ct.extent.world).mean(axis=0)

@@ -225,3 +225,34 @@ def test_a_layer_deleted_in_mid_drag_ends_it(s, hand, which):
     hand.release(places[2][-s.viewer.dims.ndim :])
     assert s.recipe.pose == pose
     assert not s._history.in_gesture
+
+
+@pytest.mark.parametrize(
+    ("orientation", "sdd", "translation"),
+    [(None, 1020.0, (0.0, 0.0, -850.0)), ("AP", -1020.0, (0.0, -850.0, 0.0))],
+    ids=["along the body", "detector at -z"],
+)
+@pytest.mark.parametrize("down", [8, -8])
+def test_it_follows_in_unusual_setups(open_ct, orientation, sdd, translation, down):
+    s = open_ct(block(80 * np.sign(translation)))
+    s.orientation = orientation
+    s.detector.source_to_detector = sdd
+    s.pose.update(**dict(zip("xyz", translation, strict=True)))
+    before, layer = spot(s), s.output()
+    s.tool = "turn"
+    hand = Hand(s.viewer)
+    start = at_pixel(s.viewer, layer, 40, 30)
+    hand.drag(start, at_pixel(s.viewer, layer, 40, 30 + down))
+    assert (spot(s) - before)[1] * down > 2 * abs(down)
+    s.undo()
+    hand.drag(start, at_pixel(s.viewer, layer, 48, 30))
+    # Along the body's long axis it rolls the picture.
+    assert s.pose.alpha_deg != 0
+    s.undo()
+    hand.drag(start, at_pixel(s.viewer, layer, 44, 30 + down), modifiers=("Shift",))
+    np.testing.assert_allclose(
+        CArm.of(s.recipe, s.center).pixel(s.center), (44, 30 + down), atol=1e-3
+    )
+    s.undo()
+    hand.drag(start, at_pixel(s.viewer, layer, 40, 30 + down), modifiers=("Control",))
+    assert (s.distance - 850) * down > 0
