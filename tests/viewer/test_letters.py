@@ -12,9 +12,11 @@ from napari.layers import Image
 from napari_drr import session
 from napari_drr.recipe import DetectorSettings, Pose, Recipe
 from napari_drr.viewer._annotating import Annotating
+from napari_drr.viewer._annotations import Annotations
 from napari_drr.viewer._carm import Box, CArm
 from napari_drr.viewer._grids import grid_of
-from napari_drr.viewer._letters import LETTERS, RAY, Annotations
+from napari_drr.viewer._letters import LETTERS, MARKS
+from napari_drr.viewer._rays import RAY
 from napari_drr.viewer._sides import sides
 from napari_drr.viewer.layers import (
     add_or_update_radiograph,
@@ -60,8 +62,30 @@ def notes():
     return Annotations()
 
 
+@pytest.fixture
+def write(viewer, notes):
+    """Write on a radiograph; return the letters' layer."""
+
+    def call(recipe, radiograph, **linked):
+        notes.show(viewer, recipe, radiograph, **linked)
+        return viewer.layers[LETTERS]
+
+    return call
+
+
+@pytest.fixture
+def draw(viewer, ct, notes):
+    """Draw a ray into the CT; return its layer."""
+
+    def call(recipe=RECIPE, frame="RAS", **linked):
+        notes.show_ray(viewer, recipe, ct, frame, **linked)
+        return viewer.layers[RAY]
+
+    return call
+
+
 def texts(layer):
-    return list(layer.text.values[:4])
+    return list(layer.text.values)
 
 
 def shown(layer, part):
@@ -71,12 +95,12 @@ def shown(layer, part):
 
 @pytest.mark.parametrize("order", [AXIAL, CORONAL, SAGITTAL])
 @pytest.mark.parametrize("orientation", [("away", "up", "left"), ("towards", "down", "right")])
-def test_letters_stand_at_their_edges_in_every_plane(viewer, drr, notes, order, orientation):
-    layer = notes.show(viewer, RECIPE, drr)
+def test_letters_stand_at_their_edges_in_every_plane(viewer, drr, write, order, orientation):
+    layer = write(RECIPE, drr)
     viewer.dims.order = order
     viewer.scene.camera.orientation = orientation
     assert texts(layer) == list(sides(RECIPE)) == ["R", "L", "H", "F"]
-    places = [drr.world_to_data(layer.data_to_world(point)) for point in layer.data[:4]]
+    places = [drr.world_to_data(layer.data_to_world(point)) for point in layer.data]
     (left, right, top, bottom), (height, width) = places, drr.data.shape
     assert left[1] < 0.15 * width
     assert right[1] > 0.85 * width
@@ -86,13 +110,13 @@ def test_letters_stand_at_their_edges_in_every_plane(viewer, drr, notes, order, 
     np.testing.assert_allclose([top[1], bottom[1]], (width - 1) / 2)
 
 
-def test_letters_change_with_the_view(viewer, drr, notes):
-    layer = notes.show(viewer, RECIPE, drr)
+def test_letters_change_with_the_view(drr, write):
+    layer = write(RECIPE, drr)
     turned = replace(RECIPE, orientation="PA", pose=Pose(alpha_deg=40, y=-850))
-    assert notes.show(viewer, turned, drr) is layer
+    assert write(turned, drr) is layer
     assert texts(layer) == list(sides(turned))
     unmirrored = replace(RECIPE, detector=replace(RECIPE.detector, mirror=False))
-    notes.show(viewer, unmirrored, drr)
+    write(unmirrored, drr)
     assert texts(layer) == ["L", "R", "H", "F"]
 
 
@@ -101,32 +125,36 @@ def test_the_linked_point_is_marked_where_it_is_projected_to(viewer, ct, notes, 
     drr = add_or_update_radiograph(viewer, np.ones(shape, np.float32), RECIPE, beside=ct)
     center = Box(*grid_of(ct)).center
     pixel = CArm.of(RECIPE, center).pixel(center)
-    layer = notes.show(viewer, RECIPE, drr, marker=pixel, ray=(3.0, 4.5))
-    assert shown(layer, slice(4, 6)).all()
-    marker, ray = (drr.world_to_data(layer.data_to_world(point)) for point in layer.data[4:])
+    notes.show(viewer, RECIPE, drr)
+    assert MARKS not in viewer.layers
+    notes.show(viewer, RECIPE, drr, marker=pixel, ray=(3.0, 4.5))
+    layer = viewer.layers[MARKS]
+    assert shown(layer, slice(None)).all()
+    marker, ray = (drr.world_to_data(layer.data_to_world(point)) for point in layer.data)
     coarse = np.array(shape) / (30, 20)
     np.testing.assert_allclose(marker, np.array([15, 10]) * coarse - 0.5)
     np.testing.assert_allclose(ray, np.array([4.5, 3.0]) * coarse - 0.5)
     notes.show(viewer, RECIPE, drr, marker=(-1.0, 5.0))
-    assert not shown(layer, slice(4, 6)).any()
+    assert not shown(layer, slice(None)).any()
 
 
 def test_nothing_changes_where_nothing_is_different(viewer, drr, notes):
-    layer = notes.show(viewer, RECIPE, drr, marker=(5.0, 5.0))
+    notes.show(viewer, RECIPE, drr, marker=(5.0, 5.0))
     drawn = []
-    layer.events.set_data.connect(lambda event: drawn.append(event))
-    layer.text.events.connect(lambda event: drawn.append(event))
+    for name in (LETTERS, MARKS):
+        viewer.layers[name].events.set_data.connect(lambda event: drawn.append(event))
+        viewer.layers[name].text.events.connect(lambda event: drawn.append(event))
     notes.show(viewer, RECIPE, drr, marker=(5.0, 5.0))
     assert not drawn
     notes.show(viewer, RECIPE, drr, marker=(6.0, 5.0))
     assert len(drawn) == 1
 
 
-def test_the_ray_has_a_dot_in_every_slice_that_it_crosses(viewer, ct, drr, notes):
+def test_the_ray_has_a_dot_in_every_slice_that_it_crosses(ct, draw):
     recipe = replace(RECIPE, pose=Pose(alpha_deg=35, beta_deg=20))
     box = Box(*grid_of(ct))
     arm = CArm.of(recipe, box.center)
-    layer = notes.show_ray(viewer, recipe, ct, ray=(9.0, 16.0))
+    layer = draw(recipe, ray=(9.0, 16.0))
     inside = box.clip(arm.ray((9.0, 16.0)))
     points = np.array([layer.data_to_world(point) for point in layer.data[:-1]])[:, ::-1]
     away = np.cross(points - inside[0], inside[1] - inside[0])
@@ -144,15 +172,15 @@ def test_the_ray_has_a_dot_in_every_slice_that_it_crosses(viewer, ct, drr, notes
 
 
 @pytest.mark.parametrize("frame", ["RAS", "LPS"])
-def test_the_linked_point_is_marked_in_the_ct(viewer, ct, notes, frame):
+def test_the_linked_point_is_marked_in_the_ct(ct, draw, frame):
     box = Box(*grid_of(ct, frame))
     point = np.add(box.center, (8, 6, -5))
-    layer = notes.show_ray(viewer, RECIPE, ct, frame, marker=point)
+    layer = draw(frame=frame, marker=point)
     assert not shown(layer, slice(0, -1)).any()
     assert shown(layer, slice(-1, None)).all()
     expected = np.array(point) * ((1, 1, 1) if frame == "RAS" else (-1, -1, 1))
     np.testing.assert_allclose(layer.data_to_world(layer.data[-1])[::-1], expected)
-    notes.show_ray(viewer, RECIPE, ct, frame, marker=point + 1000)
+    draw(frame=frame, marker=point + 1000)
     assert not shown(layer, slice(None)).any()
 
 
@@ -177,12 +205,11 @@ def test_the_users_selection_and_the_choice_of_layers_stay(viewer, ct, drr, note
     assert not is_radiograph(viewer.layers[LETTERS])
 
 
-def test_what_is_hidden_stays_hidden(viewer, ct, drr, notes):
-    layer = notes.show(viewer, RECIPE, drr)
-    ray = notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0))
+def test_what_is_hidden_stays_hidden(drr, write, draw):
+    layer, ray = write(RECIPE, drr), draw(ray=(10.0, 15.0))
     layer.visible = ray.visible = False
-    notes.show(viewer, replace(RECIPE, pose=Pose(alpha_deg=50)), drr)
-    notes.show_ray(viewer, RECIPE, ct, ray=(11.0, 15.0))
+    write(replace(RECIPE, pose=Pose(alpha_deg=50)), drr)
+    draw(ray=(11.0, 15.0))
     assert not layer.visible
     assert not ray.visible
 
@@ -192,19 +219,20 @@ def test_what_is_deleted_stays_away_until_it_is_wanted_again(viewer, ct, drr, no
     notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0))
     viewer.layers.remove(LETTERS)
     viewer.layers.remove(RAY)
-    assert notes.show(viewer, RECIPE, drr) is None
-    assert notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0)) is None
+    notes.show(viewer, RECIPE, drr)
+    notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0))
     assert len(viewer.layers) == 2
     notes.renew()
-    assert notes.show(viewer, RECIPE, drr) is not None
-    assert notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0)) is not None
+    notes.show(viewer, RECIPE, drr)
+    notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0))
+    assert len(viewer.layers) == 4
 
 
-def test_a_ray_is_no_layer_before_there_is_one(viewer, ct, notes):
-    assert notes.show_ray(viewer, RECIPE, ct) is None
-    assert len(viewer.layers) == 1
-    layer = notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0))
+def test_a_ray_is_no_layer_before_there_is_one(viewer, ct, notes, draw):
     notes.show_ray(viewer, RECIPE, ct)
+    assert len(viewer.layers) == 1
+    layer = draw(ray=(10.0, 15.0))
+    draw()
     assert not shown(layer, slice(None)).any()
 
 
@@ -214,39 +242,39 @@ def test_switched_off_both_go_and_come_again(viewer, ct, drr, notes):
     notes.remove(viewer)
     notes.remove(viewer)
     assert [layer.name for layer in viewer.layers] == ["ct", "DRR"]
-    assert notes.show(viewer, RECIPE, drr) is not None
+    notes.show(viewer, RECIPE, drr)
+    assert LETTERS in viewer.layers
 
 
-def test_they_go_with_the_layer_that_they_lie_on_and_lie_on_the_next(viewer, ct, drr, notes):
+def test_they_go_with_the_layer_that_they_lie_on(viewer, ct, drr, notes, write):
     notes.show(viewer, RECIPE, drr)
     viewer.layers.remove(drr)
     assert LETTERS not in viewer.layers
     image = np.ones((30, 20), np.float32)
     another = add_or_update_radiograph(viewer, image, RECIPE, beside=ct)
-    layer = notes.show(viewer, RECIPE, another)
+    layer = write(RECIPE, another)
     assert viewer.layers.index(layer) > viewer.layers.index(another)
     notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0))
     viewer.layers.remove(ct)
     assert RAY not in viewer.layers
 
 
-def test_letters_come_on_top_and_follow_a_moved_radiograph(viewer, drr, notes):
-    layer = notes.show(viewer, RECIPE, drr)
+def test_letters_come_on_top_and_follow_a_moved_radiograph(viewer, drr, write):
+    layer = write(RECIPE, drr)
     viewer.layers.move(viewer.layers.index(layer), 0)
-    notes.show(viewer, RECIPE, drr)
+    write(RECIPE, drr)
     assert viewer.layers.index(layer) > viewer.layers.index(drr)
     drr.translate = (50, -30)
     drr.affine = np.diag([2.0, 2, 1]) @ drr.affine.affine_matrix
     np.testing.assert_allclose(layer.data_to_world((3, 4)), drr.data_to_world((3, 4)))
 
 
-def test_another_ct_gets_a_ray_of_its_own(viewer, ct, notes):
-    layer = notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0))
+def test_another_ct_gets_a_ray_of_its_own(viewer, notes, draw):
+    layer = draw(ray=(10.0, 15.0))
     finer = viewer.add_image(np.zeros((90, 30, 20)), scale=(1, 3, 4), units="mm", name="finer")
-    other = notes.show_ray(viewer, RECIPE, finer, ray=(10.0, 15.0))
-    assert other is not layer
+    notes.show_ray(viewer, RECIPE, finer, ray=(10.0, 15.0))
     assert layer not in viewer.layers
-    assert len(other.data) > 90
+    assert len(viewer.layers[RAY].data) > 90
 
 
 @pytest.fixture
@@ -270,14 +298,15 @@ def test_what_the_session_links_is_shown(s):
     assert RAY not in s.viewer.layers
     s.marker = s.center
     s.ray = (10.5, 12.5)
-    assert shown(letters, slice(4, 6)).all()
-    np.testing.assert_allclose(letters.data[4], [14.5, 14.5])
+    marks = s.viewer.layers[MARKS]
+    assert shown(marks, slice(None)).all()
+    np.testing.assert_allclose(marks.data[0], [14.5, 14.5])
     assert shown(s.viewer.layers[RAY], slice(None)).all()
     s.view("left lateral")
     s.render()
     assert texts(letters)[0] == "A"
     s.marker = s.ray = None
-    assert not shown(letters, slice(4, 6)).any()
+    assert not shown(marks, slice(None)).any()
     annotating.is_on = False
     assert [layer.name for layer in s.viewer.layers] == ["ct", "DRR"]
     s.render()

@@ -6,8 +6,8 @@ import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from napari_drr.viewer._annotations import Annotations
 from napari_drr.viewer._carm import CArm
-from napari_drr.viewer._letters import Annotations
 
 if TYPE_CHECKING:
     from napari_drr.recipe import Recipe

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +18,13 @@ class Kept:
     """A layer of ours and the one that it lies on, both held weakly.
 
     `is_declined` tells whether the user deleted it.
+
+    Args:
+        add: Adds the layer to a viewer, given the layer that it is to lie on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, add: Callable[[ViewerModel, Image], Points]) -> None:
+        self._add = add
         self._layer: weakref.ref[Points] | None = None
         self._below: weakref.ref[Image] | None = None
         self.is_declined = False
@@ -34,17 +39,24 @@ class Kept:
         layer = None if self._layer is None else self._layer()
         return layer if layer is not None and layer in viewer.layers else None
 
-    def keep(self, viewer: ViewerModel, layer: Points) -> Points:
-        """Take a new layer."""
-        self._layer = weakref.ref(layer)
-        viewer.layers.events.removed.connect(self._on_removed)
-        return layer
+    def on(self, viewer: ViewerModel, below: Image, *, is_needed: bool = True) -> Points | None:
+        """Have the layer lie on another one, wherever that is moved to.
 
-    def lie_on(self, viewer: ViewerModel, below: Image) -> None:
-        """Stay above another layer, wherever that is moved to."""
+        Args:
+            viewer: The viewer itself, no proxy.
+            below: The other layer, in the viewer.
+            is_needed: Whether it is to be made if there is none.
+
+        Returns:
+            The layer, or None if there is none.
+        """
         layer = self.layer(viewer)
         if layer is None:
-            return
+            if self.is_declined or not is_needed:
+                return None
+            layer = self._add(viewer, below)
+            self._layer = weakref.ref(layer)
+            viewer.layers.events.removed.connect(self._on_removed)
         if below is not self.below:
             self._let_go_of_below()
             for emitter in _placings(below):
@@ -53,6 +65,7 @@ class Kept:
         if viewer.layers.index(layer) < viewer.layers.index(below):
             viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
         self._on_moved()
+        return layer
 
     def remove(self, viewer: ViewerModel) -> None:
         """Take the layer out of the viewer."""
@@ -61,10 +74,6 @@ class Kept:
         viewer.layers.events.removed.disconnect(self._on_removed)
         if layer is not None:
             viewer.layers.remove(layer)
-
-    def forget_deletion(self) -> None:
-        """Let a layer that the user deleted come again."""
-        self.is_declined = False
 
     def _on_moved(self, event: Any = None) -> None:
         layer, below = None if self._layer is None else self._layer(), self.below

@@ -27,8 +27,8 @@ PLACE: dict[str, Any] = {"units": ("mm", "mm", "mm"), "axis_labels": ("z", "y", 
 # and what is no picture shall keep its own.
 WHITE_ROWS = 2
 
-# A dot is never less than this on the screen, nor more.
-PIXELS = (3, 24)
+# A dot is never less than this on the screen, nor more; its border takes as much again.
+PIXELS = (1.2, 24)
 
 Gray = Float[NDArray[np.float32], "height width"]
 Coordinates = Float[NDArray[np.float32], "n 2"]

@@ -1,0 +1,105 @@
+"""The layers that explain a radiograph: letters and marks on it, and a ray through its CT."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_drr.recipe import Recipe
+from napari_drr.viewer._carm import Box, CArm, Point
+from napari_drr.viewer._grids import Frame, grid_of
+from napari_drr.viewer._kept import Kept
+from napari_drr.viewer._letters import Pixel, add_letters, add_marks, write_letters, write_marks
+from napari_drr.viewer._rays import add_ray, n_dots, write_ray
+from napari_drr.viewer._screen import unwrap
+from napari_drr.viewer._sides import sides
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+
+class Annotations:
+    """Up to three layers in the viewer, each made when it is first needed.
+
+    What the user hides stays hidden; what the user deletes stays away until `renew`. Each goes with
+    the layer that it lies on.
+    """
+
+    def __init__(self) -> None:
+        self._letters, self._marks = Kept(add_letters), Kept(add_marks)
+        self._ray = Kept(add_ray)
+
+    def show(
+        self,
+        viewer: ViewerModel,
+        recipe: Recipe,
+        radiograph: Image,
+        marker: Pixel | None = None,
+        ray: Pixel | None = None,
+    ) -> None:
+        """Write the patient's sides on the radiograph, and mark what is linked.
+
+        Args:
+            viewer: The viewer, or napari's proxy of it.
+            recipe: What the radiograph shows.
+            radiograph: Its layer, in the viewer.
+            marker: Pixel point (column, row) that the linked point is projected to, if any.
+            ray: Pixel point of the linked ray, if any.
+        """
+        viewer, radiograph = unwrap(viewer), unwrap(radiograph)
+        letters = self._letters.on(viewer, radiograph)
+        if letters is not None:
+            write_letters(letters, sides(recipe))
+        is_linked = marker is not None or ray is not None
+        marks = self._marks.on(viewer, radiograph, is_needed=is_linked)
+        if marks is not None:
+            write_marks(marks, radiograph, recipe, marker, ray)
+
+    def show_ray(
+        self,
+        viewer: ViewerModel,
+        recipe: Recipe,
+        ct: Image,
+        frame: Frame = "RAS",
+        marker: Point | None = None,
+        ray: Pixel | None = None,
+    ) -> None:
+        """Draw the linked ray and the linked point into the CT, for its slices to show.
+
+        Args:
+            viewer: The viewer, or napari's proxy of it.
+            recipe: Its pose, orientation and detector count.
+            ct: The CT's layer, in the viewer.
+            frame: The layer's world axes.
+            marker: The linked point, world RAS mm (x, y, z), if any.
+            ray: Pixel point (column, row) of the linked ray, if any.
+
+        Raises:
+            ValueError: If the layer is no volume.
+        """
+        viewer, ct = unwrap(viewer), unwrap(ct)
+        box, line = Box(*grid_of(ct, frame)), None
+        if ray is not None:
+            arm = CArm.of(recipe, box.center if recipe.isocenter is None else recipe.isocenter)
+            line = box.clip(arm.ray(ray))
+        layer = self._ray.layer(viewer)
+        if layer is not None and len(layer.data) != n_dots(ct) + 1:
+            # It was made for another CT.
+            self._ray.remove(viewer)
+        layer = self._ray.on(viewer, ct, is_needed=line is not None or marker is not None)
+        if layer is not None:
+            write_ray(layer, box, line, marker)
+
+    def remove(self, viewer: ViewerModel) -> None:
+        """Take the layers away; they come again when they are next shown.
+
+        Args:
+            viewer: The viewer, or napari's proxy of it.
+        """
+        for kept in (self._letters, self._marks, self._ray):
+            kept.remove(unwrap(viewer))
+
+    def renew(self) -> None:
+        """Let layers that the user deleted come again."""
+        for kept in (self._letters, self._marks, self._ray):
+            kept.is_declined = False
