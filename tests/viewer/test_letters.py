@@ -120,6 +120,19 @@ def test_letters_change_with_the_view(drr, write):
     assert texts(layer) == ["L", "R", "H", "F"]
 
 
+def test_letters_stay_at_the_edges_of_a_detector_with_other_pixels(viewer, ct, write):
+    drr = None
+    for height, width, spacing in [(30, 20, 8.0), (60, 90, 3.0), (30, 20, 12.0)]:
+        detector = replace(RECIPE.detector, height=height, width=width, pixel_spacing_x=spacing)
+        recipe = replace(RECIPE, detector=detector)
+        image = np.ones((height, width), np.float32)
+        drr = add_or_update_radiograph(viewer, image, recipe, beside=ct, layer=drr)
+        layer = write(recipe, drr)
+        right = drr.world_to_data(layer.data_to_world(layer.data[1]))
+        assert 0.85 * width < right[1] < width
+        assert right[0] == pytest.approx((height - 1) / 2)
+
+
 @pytest.mark.parametrize("shape", [(30, 20), (15, 10)])
 def test_the_linked_point_is_marked_where_it_is_projected_to(viewer, ct, notes, shape):
     drr = add_or_update_radiograph(viewer, np.ones(shape, np.float32), RECIPE, beside=ct)
@@ -193,6 +206,16 @@ def test_the_sliders_and_the_slice_stay_as_they_are(viewer, ct, drr, notes, orde
     notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0), marker=Box(*grid_of(ct)).center)
     assert viewer.dims.range == ranges
     assert viewer.dims.point == point
+
+
+def test_home_shows_no_more_than_before(viewer, ct, drr, notes):
+    viewer.reset_view()
+    zoom, center = viewer.scene.camera.zoom, viewer.scene.camera.center
+    notes.show(viewer, RECIPE, drr, marker=(0.0, 0.0), ray=(20.0, 30.0))
+    notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0), marker=Box(*grid_of(ct)).center)
+    viewer.reset_view()
+    assert viewer.scene.camera.zoom == pytest.approx(zoom, rel=0.2)
+    np.testing.assert_allclose(viewer.scene.camera.center, center, atol=30)
 
 
 def test_the_users_selection_and_the_choice_of_layers_stay(viewer, ct, drr, notes):

@@ -49,7 +49,7 @@ class Annotations:
         viewer, radiograph = unwrap(viewer), unwrap(radiograph)
         letters = self._letters.on(viewer, radiograph)
         if letters is not None:
-            write_letters(letters, sides(recipe))
+            write_letters(letters, radiograph, sides(recipe))
         is_linked = marker is not None or ray is not None
         marks = self._marks.on(viewer, radiograph, is_needed=is_linked)
         if marks is not None:

@@ -79,9 +79,11 @@ class Kept:
         layer, below = None if self._layer is None else self._layer(), self.below
         if layer is None or below is None:
             return
-        affine = matrix_of(below)
-        if not np.array_equal(affine, layer.affine.affine_matrix):
-            layer.affine = affine
+        wanted = placed_on(below)
+        if not np.array_equal(wanted["scale"], layer.scale):
+            layer.scale = wanted["scale"]
+        if not np.array_equal(wanted["affine"], layer.affine.affine_matrix):
+            layer.affine = wanted["affine"]
 
     def _on_removed(self, event: Any) -> None:
         """Go with the layer below; note what the user takes away."""
@@ -105,6 +107,16 @@ class Kept:
 def _placings(layer: Layer) -> list[Any]:
     names = ("affine", "scale", "translate", "rotate", "shear")
     return [getattr(layer.events, name) for name in names]
+
+
+def placed_on(layer: Layer) -> dict[str, NDArray[np.float64]]:
+    """Return the layer arguments that give points the coordinates of another layer's array.
+
+    The spacing is told apart, since napari measures points' sizes by it.
+    """
+    matrix = matrix_of(layer)
+    scale = np.linalg.norm(matrix[:-1, :-1], axis=0)
+    return {"scale": scale, "affine": matrix @ np.diag([*(1 / scale), 1.0])}
 
 
 def matrix_of(layer: Layer) -> NDArray[np.float64]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_drr.recipe import Recipe
-from napari_drr.viewer._kept import matrix_of
+from napari_drr.viewer._kept import placed_on
 from napari_drr.viewer._meshes import Color
 from napari_drr.viewer._point_layers import (
-    ANY_SIZE,
+    LARGE_MM,
     LINK,
     RIM,
     add_on_top,
@@ -41,56 +42,67 @@ TEXT_SIZE, DISC_PIXELS, MARK_PIXELS = 12, 30, 17
 
 
 def add_letters(viewer: ViewerModel, radiograph: Image) -> Points:
-    """Add four letters at the edges of a radiograph, to be written by `write_letters`."""
-    height, width = shape_of(radiograph)
-    inset = INSET * min(height, width)
-    columns = [inset, width - inset, width / 2, width / 2]
-    rows = [height / 2, height / 2, inset, height - inset]
+    """Add four letters on a radiograph, to be written by `write_letters`."""
+    points, size = _edges(radiograph)
     layer = add_on_top(
         viewer,
-        # napari's indices are 0 at the first pixel's center, pixel points 0 at its corner.
-        np.column_stack([rows, columns]) - 0.5,
+        points,
         name=LETTERS,
-        size=ANY_SIZE,
+        size=size,
         canvas_size_limits=(1, DISC_PIXELS),
-        text={"string": [""] * 4, "size": TEXT_SIZE, "color": LETTER, "anchor": "center"},
-        affine=matrix_of(radiograph),
+        text=_text([""] * 4),
         units=radiograph.units,
         axis_labels=radiograph.axis_labels,
+        **placed_on(radiograph),
     )
     layer.face_color = [DISC] * 4
     return layer
 
 
-def write_letters(layer: Points, letters: Sides) -> None:
-    """Change the letters, if they are others.
+def write_letters(layer: Points, radiograph: Image, letters: Sides) -> None:
+    """Change the letters, if they are others, and their places, if the image has other pixels.
 
     Args:
         layer: From `add_letters`.
+        radiograph: The layer that it lies on.
         letters: The patient's sides.
     """
+    points, size = _edges(radiograph)
+    if not np.array_equal(points, layer.data):
+        layer.data = points
+        layer.size = size
     if list(layer.text.values) != list(letters):
-        layer.text = {
-            "string": list(letters),
-            "size": TEXT_SIZE,
-            "color": LETTER,
-            "anchor": "center",
-        }
+        layer.text = _text(list(letters))
+
+
+def _edges(radiograph: Image) -> tuple[NDArray[np.float64], float]:
+    """Return where letters stand, in the order of `Sides`, and how large a disc has room there."""
+    height, width = shape_of(radiograph)
+    inset = INSET * min(height, width)
+    columns = [inset, width - inset, width / 2, width / 2]
+    rows = [height / 2, height / 2, inset, height - inset]
+    # napari's indices are 0 at the first pixel's center, pixel points 0 at its corner.
+    return np.column_stack([rows, columns]) - 0.5, 2 * inset
+
+
+def _text(texts: list[str]) -> dict[str, Any]:
+    return {"string": texts, "size": TEXT_SIZE, "color": LETTER, "anchor": "center"}
 
 
 def add_marks(viewer: ViewerModel, radiograph: Image) -> Points:
     """Add a cross for the linked point and a ring for the linked ray, hidden."""
     height, width = shape_of(radiograph)
+    place = placed_on(radiograph)
     return add_on_top(
         viewer,
         np.tile([(height - 1) / 2, (width - 1) / 2], (2, 1)),
         name=MARKS,
         symbol=["cross", "ring"],
-        size=ANY_SIZE,
+        size=LARGE_MM / place["scale"][1],
         canvas_size_limits=(1, MARK_PIXELS),
-        affine=matrix_of(radiograph),
         units=radiograph.units,
         axis_labels=radiograph.axis_labels,
+        **place,
     )
 
 

@@ -21,9 +21,10 @@ LINK: Color = (0.22, 0.85, 1.0, 1.0)
 RIM: Color = (0.02, 0.13, 0.17, 1.0)
 HIDDEN: Color = (0.0, 0.0, 0.0, 0.0)
 
-# Larger than any canvas: the upper one of `canvas_size_limits` then is the size on the screen.
-# (At the lower one napari 0.9.2 draws a border half as wide as the mark.)
-ANY_SIZE = 1e4
+# Marks are made so large that at any usual zoom the upper one of `canvas_size_limits` is their size
+# on the screen, and not larger, since napari's Home makes room for them. (At the lower limit napari
+# 0.9.2 draws a border half as wide as the mark.)
+LARGE_MM = 40.0
 
 Colors = Float[NDArray[np.float64], "n 4"]
 

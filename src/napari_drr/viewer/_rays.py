@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_drr.viewer._carm import Box, Point, Segment
-from napari_drr.viewer._kept import matrix_of
+from napari_drr.viewer._kept import placed_on
 from napari_drr.viewer._point_layers import (
-    ANY_SIZE,
+    LARGE_MM,
     LINK,
     RIM,
     add_on_top,
@@ -35,18 +35,17 @@ def add_ray(viewer: ViewerModel, ct: Image) -> Points:
         viewer: The viewer itself, no proxy.
         ct: The CT's layer.
     """
-    count = n_dots(ct)
+    count, place = n_dots(ct), placed_on(ct)
     return add_on_top(
         viewer,
         np.zeros((count + 1, 3)),
         name=RAY,
         symbol=["disc"] * count + ["cross"],
-        # In mm: napari takes sizes in the world's unit where a layer's scale is 1.
-        size=np.array([DOT_MM] * count + [ANY_SIZE]),
+        size=np.array([DOT_MM] * count + [LARGE_MM]) / place["scale"][2],
         canvas_size_limits=(1, POINT_PIXELS),
-        affine=matrix_of(ct),
         units=ct.units,
         axis_labels=ct.axis_labels,
+        **place,
     )
 
 
