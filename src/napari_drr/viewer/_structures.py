@@ -10,6 +10,8 @@ from napari_drr.recipe import Structure
 from napari_drr.viewer._colors import structure_color
 
 if TYPE_CHECKING:
+    from napari.layers import Labels
+
     from napari_drr.viewer._session import Session
 
 
@@ -38,7 +40,7 @@ class Structures:
     def solo(self, *keys: int | str) -> None:
         """Make these structures visible and all others invisible."""
         chosen = set(self.ids(*keys))
-        self._replace(replace(s, visible=s.id in chosen) for s in self)
+        self._replace(_with(s, visible=s.id in chosen) for s in self)
 
     def invert(self) -> None:
         """Hide what is visible, and show what is not."""
@@ -80,7 +82,7 @@ class Structures:
         known = {s.id for s in self}
         numbers = [key for key in keys if isinstance(key, int) and key in known]
         if len(numbers) == len(keys):
-            return numbers
+            return list(dict.fromkeys(numbers))
         import pandas as pd
 
         from napari_drr.volume.structures import select_structures
@@ -92,7 +94,7 @@ class Structures:
 
     def _set(self, keys: tuple[int | str, ...], **values: Any) -> None:
         chosen = set(self.ids(*keys))
-        self._replace(replace(s, **values) if s.id in chosen else s for s in self)
+        self._replace(_with(s, **values) if s.id in chosen else s for s in self)
 
     def _replace(self, structures: Iterable[Structure]) -> None:
         self._session.recipe = replace(self._session.recipe, structures=tuple(structures))
@@ -112,6 +114,13 @@ class Structures:
         return f"<{len(self)} structures, {visible} visible>"
 
 
+def _with(structure: Structure, **values: Any) -> Structure:
+    """Return a structure with other values; itself where they are its own, which costs nothing."""
+    if all(getattr(structure, name) == value for name, value in values.items()):
+        return structure
+    return replace(structure, **values)
+
+
 def merged_structures(
     present: tuple[Structure, ...], settings: tuple[Structure, ...]
 ) -> tuple[Structure, ...]:
@@ -123,3 +132,17 @@ def merged_structures(
         else s
         for s in present
     )
+
+
+def names_are_assumed(labels: Labels, ids: Iterable[int]) -> bool:
+    """Tell whether the structures' names are TotalSegmentator's only because the numbers fit.
+
+    Args:
+        labels: The labels' layer.
+        ids: Of the structures that it holds.
+    """
+    from napari_drr.viewer import layers
+    from napari_drr.volume.structures import name_labels
+
+    table = layers.structures_from_layer(labels)
+    return bool((name_labels(ids) if table is None else table).attrs["assumed"])
