@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # What napari tells of edits; it tells nothing of a program that writes into an array.
 EDITED = ("data", "paint", "labels_update")
+# What it tells when a layer is drawn anew: after an undo of labels it tells nothing else.
+DRAWN = ("set_data",)
 # What places a layer, and what names its structures.
 MOVED = ("affine", "scale", "translate", "rotate", "shear", "units", "features")
 
@@ -138,6 +140,7 @@ class Watched(Generic[AnyLayer]):
         self._on_changed = weakref.WeakMethod(on_changed)
         self._layer: weakref.ref[AnyLayer] | None = None
         self._deferred: tuple[tuple[Any, ...], Deferred] | None = None
+        self._strokes = _strokes(None)
         self.edits = 0
 
     @property
@@ -155,7 +158,8 @@ class Watched(Generic[AnyLayer]):
         old = self.layer
         if layer is old:
             return False
-        for names, callback in ((EDITED, self._on_edited), (MOVED, self._on_moved)):
+        callbacks = ((EDITED, self._on_edited), (MOVED, self._on_moved), (DRAWN, self._on_drawn))
+        for names, callback in callbacks:
             for name in names:
                 if old is not None and hasattr(old.events, name):
                     getattr(old.events, name).disconnect(callback)
@@ -163,6 +167,7 @@ class Watched(Generic[AnyLayer]):
                     getattr(layer.events, name).connect(callback)
         self._layer = None if layer is None else weakref.ref(layer)
         self._deferred = None
+        self._strokes = _strokes(layer)
         self.edits += 1
         return True
 
@@ -183,8 +188,14 @@ class Watched(Generic[AnyLayer]):
         return voxels, affine
 
     def _on_edited(self, event: Any = None) -> None:
+        self._strokes = _strokes(self.layer)
         self.edits += 1
         self._tell()
+
+    def _on_drawn(self, event: Any = None) -> None:
+        # A layer is drawn at every step of a slider, but its strokes are undone by an undo only.
+        if _strokes(self.layer) != self._strokes:
+            self._on_edited()
 
     def _on_moved(self, event: Any = None) -> None:
         # The key of what is taken tells whether it moved indeed.
@@ -193,3 +204,12 @@ class Watched(Generic[AnyLayer]):
     def _tell(self) -> None:
         if (callback := self._on_changed()) is not None:
             callback()
+
+
+def _strokes(layer: Any) -> tuple[int, int]:
+    """Return how many strokes on a labels layer can be undone and redone.
+
+    napari 0.9 has no event and no public name for them.
+    """
+    done, undone = (getattr(layer, f"_{kind}_history", ()) for kind in ("undo", "redo"))
+    return len(done), len(undone)
