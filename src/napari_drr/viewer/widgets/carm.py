@@ -40,7 +40,11 @@ VIEW_BUTTONS: dict[View, tuple[str, str]] = {
     "home": ("Home", "From the front, beside the beam: C-arm, patient and radiograph."),
     "front": ("Front", "From the front of the patient."),
     "side": ("Side", "From the left side of the patient."),
-    "source": ("Source", "From the X-ray source: each pixel lies behind what its ray meets."),
+    "source": (
+        "Source",
+        "From the X-ray source: each pixel lies behind what its ray meets. Of PA and lateral views "
+        "that shows the back of the picture.",
+    ),
 }
 
 # What of the recipe the scene shows.
