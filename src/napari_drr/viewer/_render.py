@@ -15,6 +15,7 @@ from napari_drr.recipe._ct import world_affine
 from napari_drr.recipe._rendering import call_options
 from napari_drr.viewer._coarse import coarse, enlarged
 from napari_drr.viewer._requests import Apart, Request, Result
+from napari_drr.viewer._subjects import Subjects
 
 if TYPE_CHECKING:
     from torchio import Subject
@@ -32,7 +33,7 @@ class Renderer:
         self.apart: Apart | None = None
         self._subject: Subject | None = None
         self._subject_key: tuple[Any, ...] | None = None
-        self._ct = CTReference()
+        self._subjects = Subjects()
         self._fine, self._coarse = _Kept(), _Kept()
         self._coarse_subject: Subject | None = None
         self._has_coarse = False
@@ -49,7 +50,7 @@ class Renderer:
         """
         start = time.perf_counter()
         subject = self._read(request)
-        recipe = replace(request.recipe, ct=self._ct)
+        recipe = replace(request.recipe, ct=self._subjects.ct)
         key, known = view_of(request), self._last
         if known is not None and known[0] == key and not recipe.weights():
             # Structures were hidden and are shown again: the very image that was there before.
@@ -164,7 +165,7 @@ class Renderer:
         subject, key = self._read(request), view_of(request)
         if self.apart is not None and self.apart.key == key:
             return self.apart
-        recipe = replace(request.recipe, ct=self._ct)
+        recipe = replace(request.recipe, ct=self._subjects.ct)
         if recipe.renderer.reduction != "sum" or subject.get("mask") is None:
             return None
         drr = self._fine.drr(recipe, subject, self._subject_key)
@@ -197,7 +198,7 @@ class Renderer:
         import torch
 
         subject = self._read(request)
-        recipe = replace(request.recipe, ct=self._ct)
+        recipe = replace(request.recipe, ct=self._subjects.ct)
         drr = self._fine.drr(recipe, subject, self._subject_key)
         present = set() if drr.structures is None else set(drr.structures["id"])
         chosen = tuple(label for label in request.channels if label in present)
@@ -216,21 +217,14 @@ class Renderer:
         return self._coarse_subject
 
     def _read(self, request: Request) -> Subject:
-        from napari_drr.io.read import read
-
         inputs = request.inputs
         if self._subject is None or self._subject_key != inputs.key:
             self.apart = self._last = self._faults = self._coarse_subject = None
             self._has_coarse = False
             self._fine, self._coarse = _Kept(), _Kept()
-            self._subject = read(
-                (inputs.hounsfield, inputs.affine),
-                inputs.labels,
-                structures=inputs.structures,
-                **_mapped(request.recipe.attenuation),
-            )
+            self._subject_key = None
+            self._subject = self._subjects.of(inputs, _mapped(request.recipe.attenuation))
             self._subject_key = inputs.key
-            self._ct = CTReference.of(self._subject)
         return self._subject
 
 
@@ -251,7 +245,8 @@ class _Kept:
             replace(recipe.attenuation, bone_weight=1.0),
         )
         if self._drr is None or self._key != key:
-            self._drr, self._key = recipe.drr(subject), key
+            # It is the very CT: hashing it once more would take as long as all the rest.
+            self._drr, self._key = replace(recipe, ct=CTReference()).drr(subject), key
         self._drr.detector = recipe.detector.detector(recipe.orientation)
         return self._drr
 

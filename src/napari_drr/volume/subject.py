@@ -146,6 +146,46 @@ def remap(
     return LinkedSubject({**subject, **settings, "density": image})
 
 
+def relocate(
+    subject: "Subject",
+    affine: Affine,
+    mask: "LabelMap | None" = None,
+    structures: pd.DataFrame | None = None,
+) -> "Subject":
+    """Put a subject's CT elsewhere, and give it other labels; its HU are not mapped again.
+
+    Args:
+        subject: What `make_subject` returned with neither `labels` nor `fiducials`.
+        affine: World mm (RAS) from the CT's voxels.
+        mask: Its labels, on any grid of the same world.
+        structures: Their names; as for `make_subject`.
+
+    Returns:
+        What `make_subject` would make of the same CT, sharing the values of `volume` and `density`.
+
+    Raises:
+        ValueError: if the affine or the labels cannot be used; the message says why.
+    """
+    import torchio
+
+    from napari_drr.volume.linked import LinkedSubject
+
+    affine = checked_affine(affine)
+    x, y, z = subject["volume"].spatial_shape
+    found = _labels(mask, affine, (x, y, z), structures, None)
+    isocenter = grid_center(affine, (x, y, z))
+    affine[:3, 3] -= isocenter
+    hounsfield, density = subject["volume"].data, subject["density"].data
+    changed = {
+        "volume": torchio.ScalarImage(tensor=hounsfield, affine=affine),
+        "mask": None if found is None else torchio.LabelMap(tensor=found.data[None], affine=affine),
+        "density": torchio.ScalarImage(tensor=density, affine=affine),
+        "structures": None if found is None else found.structures,
+        "isocenter": torch.from_numpy(isocenter),
+    }
+    return LinkedSubject({**subject, **changed})
+
+
 def _labels(
     mask: "LabelMap | None",
     affine: Affine,
