@@ -7,7 +7,7 @@ import torchio
 
 from napari_drr import read
 from napari_drr.recipe import DetectorSettings, Pose, Recipe
-from napari_drr.viewer._coarse import VOXELS, coarse, enlarged
+from napari_drr.viewer._coarse import VOXELS, coarse, enlarged, joined
 
 
 def ball(shape=(2 * VOXELS + 1, 40, 30), spacing=(1.0, 4.0, 5.0)):
@@ -36,6 +36,27 @@ def test_voxels_are_joined_where_there_are_many(subject):
     assert small["volume"].spacing == pytest.approx((2.0, 4.0, 5.0))
     joined = subject["volume"].data[0, : 2 * VOXELS].reshape(VOXELS, 2, 40, 30).mean(1)
     torch.testing.assert_close(small["volume"].data[0], joined)
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_boxes_of_voxels_become_their_means_in_the_same_order(axes):
+    values = np.random.default_rng(0).random((7, 8, 9), np.float32).transpose(axes)
+    found = joined(values, (3, 1, 2))
+    x, y, z = (size // count * count for size, count in zip(values.shape, (3, 1, 2), strict=True))
+    boxes = values[:x, :y, :z].reshape(x // 3, 3, y, 1, z // 2, 2)
+    np.testing.assert_allclose(found, boxes.mean(axis=(1, 3, 5)), rtol=1e-6)
+    order = np.argsort(values.strides)
+    assert np.array_equal(np.argsort(found.strides), order)
+
+
+def test_a_ct_without_labels_and_one_that_is_no_hu_become_coarse_too():
+    volume, _ = ball()
+    volume.set_data(volume.data + 1024)
+    with pytest.warns(UserWarning, match="does not look like HU"):
+        whole = read(volume, attenuation="physical")
+    small = coarse(whole, attenuation="physical")
+    assert small["mask"] is None
+    assert small["volume"].data.min() >= 0
 
 
 def test_few_voxels_are_left_alone():
