@@ -115,9 +115,9 @@ def _of_pose(session: Session, grid: LayerGrid) -> Iterator[Problem]:
     arm = CArm.of(session.recipe, box.center if center is None else center)
     index = box.voxels(arm.source)
     if ((index >= -0.5) & (index < np.array(grid.shape) - 0.5)).all():
-        yield Problem(INSIDE, "warning")
+        yield Problem(INSIDE, "warning", about="pose")
     elif not _touch(box.corners, np.vstack([arm.source, arm.corners])):
-        yield Problem(NO_HIT, "warning")
+        yield Problem(NO_HIT, "warning", about="pose")
 
 
 def _touch(box: Points, beam: Points) -> bool:

@@ -29,6 +29,7 @@ class Problem:
         severity: `"error"`: nothing can be rendered. `"warning"`: the image, or what is shown
             beside it, may not be what was meant. `"note"`: good to know.
         remedy: Name of the session's method that solves it, if one does; `Session.solve` calls it.
+        about: Whether the layers are at fault, or the pose, which changes with every drag.
 
     Examples:
         >>> print(Problem("There is no CT: drop one on the window."))
@@ -38,6 +39,7 @@ class Problem:
     message: str
     severity: Severity = "error"
     remedy: str | None = None
+    about: Literal["layers", "pose"] = "layers"
 
     @property
     def remedy_text(self) -> str:

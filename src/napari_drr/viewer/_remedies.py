@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_drr.viewer import layers
 from napari_drr.viewer._lazy import loaded
-from napari_drr.viewer._resampling import AIR_HU, layer_affine, resampled, straight_grid
+from napari_drr.viewer._resampling import layer_affine, resampled, straight_grid
 from napari_drr.viewer._scan import Scan
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Remedies:
     def fill_ct(self, wait: bool = True) -> None:
         """Add a copy of the CT with air where it is NaN or infinite, and choose it.
 
-        What is infinitely dense becomes as dense as 12 bits hold.
+        What is infinitely dense becomes as dense as 12 bits hold, or as the densest voxel.
 
         Args:
             wait: Return when the copy is there.
@@ -153,8 +153,10 @@ class Remedies:
         """
 
         def filled(voxels: NDArray[Any]) -> NDArray[Any]:
+            scan = Scan.of(voxels)
+            highest = max(DENSEST_HU, scan.high)
             finite: NDArray[Any] = np.nan_to_num(
-                voxels, nan=AIR_HU, posinf=DENSEST_HU, neginf=AIR_HU
+                voxels, nan=scan.air, posinf=highest, neginf=scan.air
             )
             return finite
 
@@ -218,8 +220,7 @@ def _replace_ct(
 
 def _straight(data: Any, grid: Any, target: Any, *, nearest: bool) -> NDArray[Any]:
     voxels = loaded(data)
-    scan = Scan.of(voxels)
-    outside = 0.0 if nearest else AIR_HU if scan.is_hounsfield else scan.low
+    outside = 0.0 if nearest else Scan.of(voxels).air
     return resampled(voxels, grid, target, outside=outside, nearest=nearest)
 
 

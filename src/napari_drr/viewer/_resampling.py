@@ -11,8 +11,6 @@ from napari_drr.viewer._carm import Box
 from napari_drr.viewer._frames import REVERSE, STRAIGHT_MM, Affine, AxisOrder
 from napari_drr.viewer._grids import LayerGrid
 
-AIR_HU = -1000.0
-
 
 def straight_grid(grid: LayerGrid) -> LayerGrid:
     """Return the grid along the world's axes that holds all of another.

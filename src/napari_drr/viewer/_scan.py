@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 # So many are looked at in less than a millisecond; air, bone and a wrong offset show in them.
 ENOUGH = 100_000
 
+AIR_HU = -1000.0
+
 # CTs hold air. Where nothing is lower than this, HU were stored with an offset, or are none.
 NO_AIR_ABOVE_HU = -200.0
 # What a CT with an offset of 1024 holds: 12 bits.
@@ -60,6 +62,11 @@ class Scan:
     def is_hounsfield(self) -> bool:
         """Whether there is air, as in every CT in HU."""
         return self.low <= NO_AIR_ABOVE_HU
+
+    @property
+    def air(self) -> float:
+        """What air is in these values."""
+        return AIR_HU if self.is_hounsfield else self.low
 
     @property
     def is_stored_with_offset(self) -> bool:

@@ -1,0 +1,88 @@
+"""What is wrong with the layers, each with a button for its way out."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import Container
+from qtpy.QtCore import QSize
+from qtpy.QtWidgets import QLabel, QSizePolicy
+
+from napari_drr.viewer.widgets._binding import attempt, follow
+from napari_drr.viewer.widgets._rows import button, compact, row
+
+if TYPE_CHECKING:
+    from napari_drr.viewer._problems import Problem
+    from napari_drr.viewer._session import Session
+
+# More at a time is not read; the next ones come when these are solved.
+MOST = 3
+
+MARKS = {"error": "\N{BALLOT X}", "warning": "\N{WARNING SIGN}", "note": "\N{BULLET}"}
+
+
+class ProblemSection(Container):
+    """The layers' problems, the worst first; nothing where all is well.
+
+    Those of the pose are not among them: they come and go with a drag, and would move what is
+    dragged.
+
+    Args:
+        session: The session.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.shown: tuple[Problem, ...] = ()
+        self.lines = [_Line() for _ in range(MOST)]
+        self.buttons = [button("", "") for _ in range(MOST)]
+        self._rows = [row(solve) for solve in self.buttons]
+        super().__init__(widgets=self._rows, labels=False)
+        compact(self)
+        for number, (line, beside) in enumerate(zip(self.lines, self._rows, strict=True)):
+            beside.native.layout().insertWidget(0, line, 1)
+            self.buttons[number].changed.connect(partial(self._solve, number))
+        events = session.events
+        follow(
+            self,
+            (events.inputs, self.renew),
+            (events.failed, self.renew),
+            (events.status, self._on_status),
+        )
+        self.renew()
+
+    def renew(self, *_: Any) -> None:
+        """Look for problems and show them."""
+        found = [problem for problem in self._session.problems() if problem.about == "layers"]
+        if tuple(found[:MOST]) == self.shown:
+            return
+        self.shown = tuple(found[:MOST])
+        for number, beside in enumerate(self._rows):
+            beside.visible = number < len(self.shown)
+        for line, solve, problem in zip(self.lines, self.buttons, self.shown, strict=False):
+            line.setText(f"{MARKS[problem.severity]} {problem}")
+            solve.text, solve.visible = problem.remedy_text, problem.remedy is not None
+            solve.tooltip = "Adds a layer where one has to change; yours stay as they are."
+        self.visible = bool(self.shown)
+
+    def _on_status(self, status: Any) -> None:
+        # What a lazy array holds is known once it is rendered; where all was well, it still is.
+        if self.shown and not status.is_preview:
+            self.renew()
+
+    def _solve(self, number: int) -> None:
+        problem = self.shown[number]
+        attempt(self._session, partial(self._session.solve, problem))
+
+
+class _Line(QLabel):
+    """Text that is wrapped in the width that there is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(60, int(super().minimumSizeHint().height()))
