@@ -499,6 +499,7 @@ class Session(Remedies):
 
     def close(self) -> None:
         """End the thread, forget the volume, leave the mouse; the session can be used again."""
+        self._was_live = False
         self._mouse.detach()
         self._rendering.close()
 
