@@ -14,7 +14,7 @@ from napari_drr.io.export import load_radiograph
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PLAIN = {"render_drr", "channels", "register_pose"}
-IN_A_WINDOW = {"open_phantom", "console_session", "section_alone"}
+IN_A_WINDOW = {"open_phantom", "console_session", "section_alone", "structures_alone"}
 
 
 def run(name):
@@ -105,3 +105,16 @@ def test_section_alone(run_in_window, qtbot):
     section.buttons["L lat"].native.click()
     qtbot.waitUntil(lambda: not np.array_equal(s.output().data, first), timeout=60_000)
     assert s.pose.alpha_deg == 90
+
+
+@pytest.mark.gui
+def test_structures_alone(run_in_window, qtbot):
+    example = run_in_window("structures_alone")
+    s, section = example["s"], example["section"]
+    qtbot.waitUntil(lambda: s.output() is not None, timeout=60_000)
+    assert section.tree.ids == (s.structures["heart"].id,)
+    before = s.output().data.copy()
+
+    section.show_none.native.click()
+    qtbot.waitUntil(lambda: s.output().data.max() < 0.9 * before.max(), timeout=60_000)
+    assert section.summary.startswith("0 of ")

@@ -23,3 +23,29 @@ def volume_image():
         return kind(tensor=values - 1000, affine=affine)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def thorax():
+    """The phantom with voxels of 12 mm, in its own world."""
+    from napari_drr import load_phantom
+
+    return load_phantom(spacing=12.0, center_volume=False)
+
+
+@pytest.fixture
+def open_dock(make_napari_viewer, thorax):
+    """Open the dock as the Plugins menu does, on a viewer with or without the phantom."""
+    from docks import fill
+
+    def make(filled=True, show=False):
+        viewer = make_napari_viewer(show=show)
+        if filled:
+            fill(viewer, thorax)
+        _, widget = viewer.window.add_plugin_dock_widget("napari-drr", "DRR")
+        widget.session.detector.update(
+            height=20, width=24, pixel_spacing_x=16.0, pixel_spacing_y=16.0
+        )
+        return viewer, widget
+
+    return make

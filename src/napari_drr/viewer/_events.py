@@ -40,3 +40,5 @@ class SessionEvents(SignalGroup):
     """A render could not be made; the message says why."""
     message = Signal(str)
     """A sentence for the status line."""
+    refused = Signal(str)
+    """What was asked for can't be done; the sentence says why."""

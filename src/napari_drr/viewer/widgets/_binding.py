@@ -2,133 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakMethod
 
-from magicgui.widgets import Container, FloatSpinBox
-from magicgui.widgets.bases import ValueWidget, Widget
-from psygnal import SignalInstance
+from magicgui.widgets import Container
+from magicgui.widgets.bases import BaseValueWidget, Widget
+from psygnal import EmitLoopError
+
+from napari_drr.viewer.widgets._gesture import Gesture
+from napari_drr.viewer.widgets._rows import compact
+from napari_drr.viewer.widgets._slider import NumberRow
 
 if TYPE_CHECKING:
     from napari_drr.viewer._session import Session
 
-ROW_HEIGHT = 28  # of a button in napari's theme, which Qt knows only once it is shown
+_log = logging.getLogger(__name__)
+
+_EXPECTED = (ValueError, TypeError, AttributeError, OSError, MemoryError, RuntimeError)
 
 
 class RecipeContainer(Container):
     """A container whose widgets are fields of the session's recipe.
 
+    What a user does to one of its numbers in one go is one step to undo.
+
     Args:
         session: The session.
         rows: Widgets by where their value lies, such as `"pose.alpha_deg"`.
-        **options: For magicgui's `Container`.
+        widgets: What is shown, top to bottom; `rows` are among it or within it.
     """
 
     def __init__(
-        self, session: Session, rows: Mapping[str, ValueWidget[Any]], **options: Any
+        self, session: Session, rows: Mapping[str, BaseValueWidget[Any]], widgets: Sequence[Widget]
     ) -> None:
-        super().__init__(widgets=list(rows.values()), **options)
+        super().__init__(widgets=list(widgets), labels=False)
+        compact(self)
         self._session = session
         self.rows = dict(rows)
         for path, widget in self.rows.items():
-            widget.changed.connect(_setter(session, path))
-        follow(self, (session.events.recipe, self._on_recipe))
+            widget.changed.connect(partial(self._set, path))
+            if isinstance(widget, NumberRow):
+                widget.bind_gesture(Gesture(session, widget.native))
+        follow(self, (session.events.recipe, self._show))
         self._show({path.split(".")[0] for path in rows})
 
-    def _on_recipe(self, changed: set[str]) -> None:
-        self._show(changed)
+    def _set(self, path: str, value: Any) -> None:
+        section, field = path.split(".")
+        if not attempt(
+            self._session, lambda: getattr(self._session, section).update(**{field: value})
+        ):
+            self._show({section})
 
     def _show(self, changed: set[str]) -> None:
+        """Show what the recipe says; sections may show more."""
         for path, widget in self.rows.items():
             section, field = path.split(".")
-            if section not in changed:
-                continue
-            value = getattr(getattr(self._session, section), field)
-            if widget.value != value:
-                with widget.changed.blocked():
-                    _make_room(widget, value)
-                    widget.value = value
+            if section in changed:
+                show(widget, getattr(getattr(self._session, section), field))
 
 
-def _make_room(widget: Any, value: Any) -> None:
-    """Widen a spin box to a value that a recipe may hold and its arrows would not reach."""
-    if hasattr(widget, "min") and value < widget.min:
-        widget.min = value
-    if hasattr(widget, "max") and value > widget.max:
-        widget.max = value
+def show(widget: Any, value: Any) -> None:
+    """Have a widget show a value, without telling that it changed.
+
+    Args:
+        widget: A magicgui widget with a value.
+        value: What to show; a spin box is widened to a value that its arrows would not reach.
+    """
+    if widget.value == value:
+        return
+    with widget.changed.blocked():
+        if hasattr(widget, "min") and value < widget.min:
+            widget.min = value
+        if hasattr(widget, "max") and value > widget.max:
+            widget.max = value
+        widget.value = value
 
 
-def _setter(session: Session, path: str) -> Callable[[Any], None]:
-    section, field = path.split(".")
+def attempt(session: Session, action: Callable[[], object]) -> bool:
+    """Do what the user asked for; what does not work is told, and never a traceback.
 
-    def set_value(value: Any) -> None:
-        getattr(session, section).update(**{field: value})
+    Args:
+        session: Whose `refused` event tells it.
+        action: What to do.
 
-    return set_value
+    Returns:
+        Whether it worked.
+    """
+    try:
+        action()
+    except EmitLoopError as error:
+        # What follows the session failed; that is no fault of the user's.
+        _log.exception("A callback of the session failed.")
+        session.events.refused.emit(str(error.__cause__ or error))
+    except _EXPECTED as error:
+        _log.debug("Refused.", exc_info=True)
+        session.events.refused.emit(str(error) or type(error).__name__)
+    else:
+        return True
+    return False
 
 
-def follow(section: Container[Any], *pairs: tuple[SignalInstance, Callable[..., None]]) -> None:
+def follow(section: Container[Any], *pairs: tuple[Any, Callable[..., None]]) -> None:
     """Connect a session's signals to a section, for as long as its Qt widget lives.
 
     A window that is closed in mid-render deletes its widgets, and the session goes on telling.
 
     Args:
         section: The section.
-        *pairs: Signals, and the section's methods that they call.
+        *pairs: Signals of psygnal or of napari, and the section's methods that they call.
     """
     for signal, slot in pairs:
         signal.connect(slot)
+    # Qt's connection is out of reach for Python's collector, and must not hold the section.
+    held = [(signal, WeakMethod(slot)) for signal, slot in pairs]
 
     def let_go(*_: object) -> None:
-        for signal, slot in pairs:
-            signal.disconnect(slot, missing_ok=True)
+        for signal, slot in held:
+            if (alive := slot()) is not None:
+                signal.disconnect(alive)
 
     section.native.destroyed.connect(let_go)
-
-
-def row(*widgets: Widget, label: str = "") -> Container[Any]:
-    """Return widgets side by side, without space around them.
-
-    Args:
-        *widgets: The widgets.
-        label: Shown before them where the surrounding container shows labels.
-
-    Returns:
-        A magicgui container.
-    """
-    beside = Container(widgets=list(widgets), layout="horizontal", labels=False, label=label)
-    beside.margins = (0, 0, 0, 0)
-    beside.min_height = ROW_HEIGHT
-    return beside
-
-
-def number(
-    label: str,
-    suffix: str,
-    low: float,
-    high: float,
-    *,
-    step: float = 1.0,
-    decimals: int = 1,
-    tooltip: str = "",
-) -> FloatSpinBox:
-    """Return a spin box with a unit, which tells a typed number only when it is complete.
-
-    Args:
-        label: Shown before it.
-        suffix: The unit, such as `" mm"`.
-        low: Smallest value.
-        high: Largest value.
-        step: Of the arrows.
-        decimals: Digits shown.
-        tooltip: What it does.
-
-    Returns:
-        A magicgui spin box.
-    """
-    # magicgui refuses values between its steps unless it may adapt them; Qt rounds to decimals.
-    box = FloatSpinBox(label=label, min=low, max=high, step=step, tooltip=tooltip)
-    box.native.setDecimals(decimals)
-    box.native.setSuffix(suffix)
-    box.native.setKeyboardTracking(False)
-    return box

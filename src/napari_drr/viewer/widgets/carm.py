@@ -77,7 +77,6 @@ class CArmView(QWidget):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="napari-drr-anatomy")
         self._lay_out(self.canvas)
         self._follow()
-        self._on_inputs()
         self._on_link()
         if (shown := self.session.output("DRR")) is not None:
             self._take_image(shown.data)
@@ -149,6 +148,8 @@ class CArmView(QWidget):
         self.scene.set_marker(self.session.marker)
 
     def _on_inputs(self) -> None:
+        if not self.isVisible():
+            return
         voxels, self._box, key = self._read_ct()
         if key == self._ct_key:
             return
@@ -204,6 +205,7 @@ class CArmView(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Catch up with what happened while nobody looked."""
         super().showEvent(event)
+        self._on_inputs()
         self._drawing.ask()
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -247,7 +249,8 @@ def _look(view: weakref.ref[CArmView], name: View, *_: object) -> None:
 
 
 def _let_go_of(view: weakref.ref[CArmView], *_: object) -> None:
-    if (alive := view()) is not None:
+    if (alive := view()) is not None and alive.canvas is not None:
+        alive.canvas = None
         alive._unlink()
 
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Container, Label
+from magicgui.widgets import CheckBox, Container, Label
+from qtpy.QtWidgets import QFileDialog
 
 from napari_drr.viewer import layers
-from napari_drr.viewer.widgets._binding import follow
+from napari_drr.viewer.widgets._binding import attempt, follow
+from napari_drr.viewer.widgets._rows import button, choice, compact, menu_button, row
 
 if TYPE_CHECKING:
     from napari_drr.viewer._session import Session
 
+PLUGIN = "napari-drr"
 EMPTY = (
-    "Drop a CT on the window, or open the phantom: File > Open Sample > napari DRR. A CT is a 3-D, "
-    "gray-valued image layer; 4-D and RGB layers are not offered."
+    "Drop a CT on the window, or open a file or the phantom here. A CT is a 3-D, gray-valued image "
+    "layer; 4-D and RGB layers are not offered."
 )
+FILES = "CT or labels (*.nii *.nii.gz *.nrrd *.nhdr *.mha *.mhd *.dcm);;All files (*)"
 
 
 class InputSection(Container):
@@ -27,31 +33,63 @@ class InputSection(Container):
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.ct_choice = ComboBox(
-            label="CT",
-            choices=self._volumes,
-            nullable=True,
-            tooltip="The image layer that holds the CT, in HU.",
+        self.ct_choice = choice(
+            self._volumes, "The image layer that holds the CT, in HU.", nullable=True
         )
-        self.labels_choice = ComboBox(
-            label="Labels",
-            choices=self._labels,
+        self.labels_choice = choice(
+            self._labels,
+            "The labels layer with the CT's structures; it may lie on another grid.",
             nullable=True,
-            tooltip="The labels layer with the CT's structures; it may lie on another grid.",
         )
-        self.frame_choice = ComboBox(
-            label="Frame",
-            choices=["RAS", "LPS"],
-            tooltip="The layers' world axes. Ours are RAS; other readers may use LPS.",
+        self.frame_choice = choice(
+            ["RAS", "LPS"], "The layers' world axes. Ours are RAS; other readers may use LPS."
+        )
+        self.radiological = CheckBox(
+            text="radiological",
+            tooltip="The patient's right on the left, front up, head up; 3-D is not mirrored.",
+        )
+        self.reload_button = button("reload", "Read the layers again, after a script edited them.")
+        self.open_menu = menu_button(
+            "open",
+            "Open a CT or its labels with napari DRR.",
+            {
+                "File...": self._ask_file,
+                "DICOM folder...": self._ask_folder,
+                "Thorax phantom": self.open_phantom,
+            },
         )
         self.hint = Label(value=EMPTY)
         self.hint.native.setWordWrap(True)
-        super().__init__(widgets=[self.hint, self.ct_choice, self.labels_choice, self.frame_choice])
-        self.ct_choice.changed.connect(self._choose_ct)
-        self.labels_choice.changed.connect(self._choose_labels)
-        self.frame_choice.changed.connect(self._choose_frame)
-        follow(self, (session.events.inputs, self._show))
+        super().__init__(
+            widgets=[
+                self.hint,
+                row(self.ct_choice, self.open_menu, label="CT"),
+                row(self.labels_choice, self.reload_button, label="labels"),
+                row(self.frame_choice, self.radiological, label="frame"),
+            ],
+            labels=False,
+        )
+        compact(self)
+        self._connect()
         self._show()
+        self._show_orientation()
+
+    def _connect(self) -> None:
+        session = self._session
+        for box, name in (
+            (self.ct_choice, "ct"),
+            (self.labels_choice, "labels"),
+            (self.frame_choice, "frame"),
+        ):
+            box.changed.connect(partial(self._choose, name))
+        self.radiological.changed.connect(self._orient)
+        self.reload_button.changed.connect(self._reload)
+        camera = session.viewer.scene.camera
+        follow(
+            self,
+            (session.events.inputs, self._show),
+            (camera.events.orientation, self._show_orientation),
+        )
 
     def reset_choices(self, *_: Any) -> None:
         """List the layers anew; napari calls this when layers come, go or are renamed."""
@@ -61,30 +99,71 @@ class InputSection(Container):
         self._session.adopt()
         self._show()
 
+    def open(self, path: str | Path) -> None:
+        """Open a file or a DICOM folder in the viewer, by our reader.
+
+        Args:
+            path: What to open.
+        """
+        attempt(self._session, lambda: self._session.viewer.open(str(path), plugin=PLUGIN))
+
+    def open_phantom(self) -> None:
+        """Open the sample that needs no file."""
+        attempt(self._session, lambda: self._session.viewer.open_sample(PLUGIN, "phantom"))
+
     def _volumes(self, _: Any = None) -> list[Any]:
         return layers.volumes(self._session.viewer)
 
     def _labels(self, _: Any = None) -> list[Any]:
         return layers.label_volumes(self._session.viewer)
 
-    def _choose_ct(self, layer: Any) -> None:
-        self._session.ct = layer
+    # What the user asks for
 
-    def _choose_labels(self, layer: Any) -> None:
-        self._session.labels = layer
+    def _choose(self, name: str, chosen: Any) -> None:
+        if not attempt(self._session, partial(setattr, self._session, name, chosen)):
+            self._show()
 
-    def _choose_frame(self, frame: str) -> None:
-        self._session.frame = frame  # type: ignore[assignment] # the session checks it
+    def _reload(self) -> None:
+        attempt(self._session, self._session.reload)
+
+    def _orient(self, is_radiological: bool) -> None:
+        viewer = self._session.viewer
+        if is_radiological:
+            layers.set_radiological(viewer)
+        else:
+            camera = viewer.scene.camera
+            camera.orientation = type(camera)().orientation
+        self._show_orientation()
+
+    def _ask_file(self) -> None:
+        self._ask(QFileDialog.FileMode.ExistingFile)
+
+    def _ask_folder(self) -> None:
+        self._ask(QFileDialog.FileMode.Directory)
+
+    def _ask(self, mode: QFileDialog.FileMode) -> None:
+        """Ask for a path; the window goes on meanwhile."""
+        dialog = QFileDialog(self.native, "Open with napari DRR", "", FILES)
+        dialog.setFileMode(mode)
+        dialog.fileSelected.connect(self.open)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    # What the session says
 
     def _show(self) -> None:
-        for box, layer in (
-            (self.ct_choice, self._session.ct),
-            (self.labels_choice, self._session.labels),
-        ):
+        session = self._session
+        for box, layer in ((self.ct_choice, session.ct), (self.labels_choice, session.labels)):
             with box.changed.blocked():
                 if layer not in box.choices:
                     box.reset_choices()
                 box.value = layer
         with self.frame_choice.changed.blocked():
-            self.frame_choice.value = self._session.frame
-        self.hint.visible = self._session.ct is None
+            self.frame_choice.value = session.frame
+        self.hint.visible = session.ct is None
+        self.reload_button.enabled = session.ct is not None
+
+    def _show_orientation(self, _: Any = None) -> None:
+        is_radiological = layers.is_radiological(self._session.viewer)
+        with self.radiological.changed.blocked():
+            self.radiological.value = is_radiological

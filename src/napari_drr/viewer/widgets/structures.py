@@ -1,120 +1,251 @@
-"""Which structures are visible, and with which weight."""
+"""Which structures are visible, with which weight and in which color."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import Container, PushButton
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QTreeWidget, QTreeWidgetItem
+from magicgui.widgets import Container, Label, LineEdit
+from qtpy.QtCore import QPoint, QSignalBlocker, Qt
 
-from napari_drr.viewer.widgets._binding import follow, row
+from napari_drr.viewer._solo import Solo, show_only
+from napari_drr.viewer._structures import names_are_assumed
+from napari_drr.viewer.widgets._binding import follow
+from napari_drr.viewer.widgets._gesture import Gesture
+from napari_drr.viewer.widgets._rows import allow, button, compact, row
+from napari_drr.viewer.widgets._structure_menu import pick_color, structure_menu
+from napari_drr.viewer.widgets._structure_tree import StructureTree
+from napari_drr.viewer.widgets._weight_slider import WeightSlider
 
 if TYPE_CHECKING:
-    from napari_drr.recipe import Structure
+    from qtpy.QtWidgets import QMenu
+
     from napari_drr.viewer._session import Session
 
-NAME, WEIGHT = 0, 1
-ID_ROLE = Qt.ItemDataRole.UserRole
+NO_LABELS = (
+    "No labels: open a label map of the CT, such as TotalSegmentator's, and choose it as Labels. "
+    "Then its structures can be hidden, weighted and colored here."
+)
+NO_STRUCTURES = "The labels hold no structures: all of them are 0."
+ASSUMED = "Names are assumed: TotalSegmentator's fit the numbers."
+ASSUMED_TIP = (
+    "The labels bring no names. Where they mean something else, put a structures.csv with the "
+    "columns id, structure and group beside their file, and open it again."
+)
+
+NO_SOLO = "Select structures in the list to show them alone."
 
 
 class StructureSection(Container):
-    """A tree of structures by group: check what is visible, double-click a weight to change it.
+    """A tree of structures by group: check what is visible, set weights, choose colors.
+
+    Whatever is done with a group is done with all its structures, in one step to undo.
 
     Args:
         session: The session.
+
+    Example:
+        ```python
+        section = StructureSection(session(viewer))
+        section.show()
+        ```
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.show_all = PushButton(text="all", tooltip="Show every structure.")
-        self.show_none = PushButton(text="none", tooltip="Hide every structure.")
-        super().__init__(
-            widgets=[row(self.show_all, self.show_none)],
-            labels=False,
-        )
-        self.tree = QTreeWidget()
-        self.tree.setHeaderLabels(["structure", "weight"])
-        self.tree.setMinimumHeight(160)
-        self.tree.setUniformRowHeights(True)
-        self.tree.setEditTriggers(QTreeWidget.EditTrigger.NoEditTriggers)
-        self.tree.itemDoubleClicked.connect(self._edit)
-        self.native.layout().addWidget(self.tree)
+        self._solo = Solo()
+        self.hint = Label(value="", visible=False)
+        self.hint.native.setWordWrap(True)
+        self.search = LineEdit(tooltip="List only structures and groups that hold these words.")
+        self.show_all = button("all", "")
+        self.show_none = button("none", "")
+        self.invert = button("invert", "")
+        self.solo = button("solo", "", checkable=True)
+        buttons = (self.show_all, self.show_none, self.invert, self.solo)
+        self._bar = row(self.search, *buttons)
+        super().__init__(widgets=[self.hint, self._bar], labels=False)
+        compact(self)
+        self.tree = StructureTree()
+        self.weight = WeightSlider()
+        self._lay_out()
+        self._connect()
+        self._make_gestures()
+        self._show()
+        self._show_inputs()
+
+    def _lay_out(self) -> None:
+        self.search.native.setPlaceholderText("search")
+        self.search.native.setClearButtonEnabled(True)
+        self.search.native.setStyleSheet("QLineEdit { padding: 2px 4px; min-height: 18px; }")
+        column = self.native.layout()
+        column.addWidget(self.tree, stretch=1)
+        column.addWidget(self.weight)
+        self.tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+
+    def _connect(self) -> None:
+        events, tree = self._session.events, self.tree
+        self.search.changed.connect(self._on_search)
         self.show_all.changed.connect(self._show_all)
         self.show_none.changed.connect(self._show_none)
-        self.tree.itemChanged.connect(self._on_item)
-        follow(self, (session.events.recipe, self._on_recipe))
-        self._build()
+        self.invert.changed.connect(self._invert)
+        self.solo.changed.connect(self._press_solo)
+        tree.structures.asked_visible.connect(self._set_visible)
+        tree.structures.asked_weight.connect(self._set_weight)
+        tree.asked_color.connect(self._pick_color)
+        tree.space_pressed.connect(self._toggle)
+        tree.chosen.connect(self._on_chosen)
+        tree.customContextMenuRequested.connect(self._open_menu)
+        self.weight.moved.connect(self._weigh_selected)
+        follow(
+            self,
+            (events.recipe, self._on_recipe),
+            (events.inputs, self._show_inputs),
+            (events.selected, self._on_selected),
+        )
+
+    def _make_gestures(self) -> None:
+        """Make one step to undo of each drag, of the slider and over check boxes."""
+        slider, tree = self.weight.slider, self.tree
+        drag, sweep = Gesture(self._session, self.weight), Gesture(self._session, tree)
+        drag.watch(slider)
+        slider.sliderPressed.connect(drag.hold)
+        slider.sliderReleased.connect(drag.end)
+        self.weight.stepped.connect(drag.step)
+        sweep.watch(tree)
+        tree.sweep_began.connect(sweep.hold)
+        tree.sweep_ended.connect(sweep.end)
+
+    # What it shows
+
+    @property
+    def summary(self) -> str:
+        """What there is, in a few words, for where the section is folded."""
+        structures = self._session.structures
+        if self._session.labels is None or not len(structures):
+            return "no labels" if self._session.labels is None else "no structures"
+        weighted = sum(s.weight != 1.0 for s in structures)
+        visible = self.tree.structures.summary
+        return f"{visible}, {weighted} weighted" if weighted else visible
 
     def _on_recipe(self, changed: set[str]) -> None:
-        if "structures" not in changed:
-            return
-        if self._shown == [(s.id, s.name, s.group) for s in self._session.structures]:
-            self._mark()
-        else:
-            self._build()
+        if "structures" in changed:
+            self._show()
 
-    def _edit(self, item: QTreeWidgetItem, column: int) -> None:
-        if column == WEIGHT and item.childCount() == 0:
-            self.tree.editItem(item, column)
+    def _show(self) -> None:
+        """Show the recipe's structures: only the rows that changed are touched."""
+        if self.tree.show_structures(self._session.structures):
+            self._on_selected(self._session.selected)
+            self._show_inputs()
+        self._show_selected()
+
+    def _show_inputs(self) -> None:
+        """Say what is missing, or what is uncertain; show what can be used."""
+        text, tip = self._notice()
+        self.hint.value, self.hint.tooltip = text, tip
+        self.hint.visible = bool(text)
+        usable = self._session.labels is not None and len(self._session.structures) > 0
+        self._bar.visible = usable
+        self.tree.setVisible(usable)
+        self.weight.setVisible(usable)
+
+    def _notice(self) -> tuple[str, str]:
+        labels = self._session.labels
+        if labels is None:
+            return NO_LABELS, ""
+        if not len(self._session.structures):
+            return NO_STRUCTURES, ""
+        is_assumed = names_are_assumed(labels, self._session.structures.ids())
+        return (ASSUMED, ASSUMED_TIP) if is_assumed else ("", "")
+
+    def _show_selected(self) -> None:
+        """Show what the selected structures weigh, and what the buttons would do."""
+        structures, ids = self._session.structures, set(self._session.selected)
+        self.weight.show_weights([s.weight for s in structures if s.id in ids])
+        blocker = QSignalBlocker(self.solo.native)
+        self.solo.native.setChecked(self._solo.is_on(structures))
+        blocker.unblock()
+        goes_back = self._solo.ends(structures, ids)
+        allow(self.solo, _solo_tip(len(ids), goes_back), "" if ids or goes_back else NO_SOLO)
+        these = "the listed structures" if self.tree.is_searched else "all structures"
+        self.show_all.tooltip = f"Show {these}."
+        self.show_none.tooltip = f"Hide {these}."
+        self.invert.tooltip = f"Hide what is visible of {these}, and show what is not."
+
+    def _on_search(self, text: str) -> None:
+        self.tree.search(text)
+        self._show_selected()
+
+    # What is selected
+
+    def _on_chosen(self) -> None:
+        """Select in the session what was selected in the tree."""
+        ids = self.tree.ids
+        if set(ids) != set(self._session.selected):
+            self._session.selected = ids
+
+    def _on_selected(self, ids: tuple[int, ...]) -> None:
+        """Select in the tree what was selected elsewhere, whatever hides it."""
+        if set(ids) != set(self.tree.ids):
+            if self.tree.is_searched and not self.tree.listed.issuperset(ids):
+                self.search.value = ""
+            self.tree.select(ids)
+        self._show_selected()
+
+    # What the user does
+
+    def _listed(self) -> list[int]:
+        """Return the ids that the buttons are about: those that a search leaves."""
+        return [s.id for s in self._session.structures if s.id in self.tree.listed]
 
     def _show_all(self) -> None:
-        self._session.structures.show()
+        self._set_visible(self._listed(), True)
 
     def _show_none(self) -> None:
-        self._session.structures.hide()
+        self._set_visible(self._listed(), False)
 
-    def _leaves(self) -> list[QTreeWidgetItem]:
-        groups = (self.tree.topLevelItem(i) for i in range(self.tree.topLevelItemCount()))
-        return [group.child(i) for group in groups for i in range(group.childCount())]
+    def _invert(self) -> None:
+        listed = set(self._listed())
+        show_only(
+            self._session.structures,
+            [s.id for s in self._session.structures if s.visible != (s.id in listed)],
+        )
 
-    def _build(self) -> None:
-        """Make the rows; groups follow their structures' check marks by themselves."""
-        self.tree.blockSignals(True)
-        self._shown = [(s.id, s.name, s.group) for s in self._session.structures]
-        self.tree.clear()
-        groups: dict[str, QTreeWidgetItem] = {}
-        for structure in self._session.structures:
-            name = structure.group or "structures"
-            if name not in groups:
-                groups[name] = QTreeWidgetItem(self.tree, [name])
-                groups[name].setFlags(groups[name].flags() | Qt.ItemFlag.ItemIsAutoTristate)
-            item = QTreeWidgetItem(groups[name], [structure.name])
-            item.setData(NAME, ID_ROLE, structure.id)
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-            _mark(item, structure)
-        for group in groups.values():
-            group.setText(NAME, f"{group.text(NAME)} ({group.childCount()})")
-        self.tree.resizeColumnToContents(NAME)
-        self.tree.blockSignals(False)
+    def _press_solo(self) -> None:
+        self._solo.press(self._session.structures, self._session.selected)
+        self._show_selected()
 
-    def _mark(self) -> None:
-        known = {s.id: s for s in self._session.structures}
-        self.tree.blockSignals(True)
-        for item in self._leaves():
-            _mark(item, known[item.data(NAME, ID_ROLE)])
-        self.tree.blockSignals(False)
+    def _set_visible(self, ids: Any, visible: bool) -> None:
+        if ids and visible:
+            self._session.structures.show(*ids)
+        elif ids:
+            self._session.structures.hide(*ids)
 
-    def _on_item(self, item: QTreeWidgetItem, column: int) -> None:
-        """Take a check mark or a weight from one row; a group's mark comes row by row."""
-        label: Any = item.data(NAME, ID_ROLE)
-        if label is None:
-            return
-        if column == WEIGHT:
-            try:
-                self._session.structures.set_weight(float(item.text(WEIGHT)), label)
-            except ValueError:
-                self._session.events.message.emit(
-                    f"A weight must be a number, got {item.text(WEIGHT)!r}."
-                )
-                self._mark()
-        elif item.checkState(NAME) == Qt.CheckState.Checked:
-            self._session.structures.show(label)
-        else:
-            self._session.structures.hide(label)
+    def _toggle(self) -> None:
+        """Hide the selected structures if all of them are visible, else show them."""
+        ids = set(self._session.selected)
+        all_visible = all(s.visible for s in self._session.structures if s.id in ids)
+        self._set_visible(tuple(ids), not all_visible)
+
+    def _set_weight(self, ids: Any, weight: float) -> None:
+        """Weigh what was edited, and all that is selected with it."""
+        selected = self._session.selected
+        self._session.structures.set_weight(weight, *(selected if set(ids) <= {*selected} else ids))
+
+    def _weigh_selected(self, weight: float) -> None:
+        if self._session.selected:
+            self._session.structures.set_weight(weight, *self._session.selected)
+
+    def _pick_color(self, ids: tuple[int, ...]) -> None:
+        pick_color(self._session, ids, self.native)
+
+    def menu(self) -> QMenu:
+        """Return the context menu for the selected structures; not shown yet."""
+        return structure_menu(self._session, self.native)
+
+    def _open_menu(self, where: QPoint) -> None:
+        self.menu().popup(self.tree.viewport().mapToGlobal(where))
 
 
-def _mark(item: QTreeWidgetItem, structure: Structure) -> None:
-    state = Qt.CheckState.Checked if structure.visible else Qt.CheckState.Unchecked
-    item.setCheckState(NAME, state)
-    item.setText(WEIGHT, f"{structure.weight:g}")
+def _solo_tip(count: int, goes_back: bool) -> str:
+    if goes_back:
+        return "Show again what was visible before."
+    return "Show only the selected structure." if count == 1 else f"Show only these {count}."
