@@ -38,7 +38,7 @@ def add(s, data, **how):
 
 
 def texts(section):
-    return [line.text() for line in section.lines if line.isVisible()]
+    return [line.value for line in section.lines if line.native.isVisible()]
 
 
 def test_nothing_is_shown_where_all_is_well(s, section):

@@ -91,7 +91,7 @@ def test_all_is_well_with_a_phantom(viewer, s):
 def test_a_problem_is_its_sentence():
     problem = Problem("Wrong: do this.", "warning", "fill_ct")
     assert str(problem) == "Wrong: do this."
-    assert problem.remedy_text == "Replace them by air"
+    assert problem.remedy_text == "Fill with air"
     assert Problem("Wrong.").remedy_text == ""
     assert all(hasattr(Session, remedy) for remedy in REMEDIES)
 

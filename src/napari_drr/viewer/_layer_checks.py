@@ -129,13 +129,12 @@ def of_values(layer: Image, scan: Scan) -> Iterator[Problem]:
     if not scan.is_flat and not scan.is_hounsfield:
         may_shift = scan.is_stored_with_offset
         way_out = (
-            "it looks stored with an offset of 1024"
+            "they look stored with an offset of 1024"
             if may_shift
-            else "choose the CT itself, or convert it to HU"
+            else "air is -1000 in HU; choose the CT itself, or convert it"
         )
         yield Problem(
-            f"{name} does not look like HU, where air is -1000: its values are {scan.low:g} to "
-            f"{scan.high:g}; {way_out}.",
+            f"{name} does not look like HU, from {scan.low:g} to {scan.high:g}: {way_out}.",
             "warning",
             "shift_ct" if may_shift else None,
         )
@@ -205,8 +204,7 @@ def _of_affine(name: str, grid: LayerGrid) -> Iterator[Problem]:
         yield Problem(f"{name} has an affine whose axes lie in one plane: correct it.")
     elif layers.is_askew(grid):
         yield Problem(
-            f"{name} lies askew to the world's axes: its 2-D slices are shown without the tilt, "
-            "though the radiograph heeds it.",
+            f"{name} lies askew to the world: 2-D slices drop its tilt, the radiograph heeds it.",
             "warning",
             "resample_ct",
         )

@@ -10,11 +10,11 @@ Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 REMEDIES = {
-    "convert_labels": "Turn it into labels",
-    "fill_ct": "Replace them by air",
-    "resample_ct": "Add a straight copy",
+    "convert_labels": "Make labels",
+    "fill_ct": "Fill with air",
+    "resample_ct": "Straighten",
     "shift_ct": "Subtract 1024",
-    "take_volume": "Take the volume shown",
+    "take_volume": "Take this volume",
     "use_millimeters": "Set mm",
 }
 """Methods of the session that solve a problem, and what a button for each may say."""

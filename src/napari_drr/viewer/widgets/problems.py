@@ -6,11 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container
-from qtpy.QtCore import QSize
-from qtpy.QtWidgets import QLabel, QSizePolicy
+from qtpy.QtWidgets import QSizePolicy
 
 from napari_drr.viewer.widgets._binding import attempt, follow
 from napari_drr.viewer.widgets._rows import button, compact, row
+from napari_drr.viewer.widgets._text import TextLine
 
 if TYPE_CHECKING:
     from napari_drr.viewer._problems import Problem
@@ -35,14 +35,15 @@ class ProblemSection(Container):
     def __init__(self, session: Session) -> None:
         self._session = session
         self.shown: tuple[Problem, ...] = ()
-        self.lines = [_Line() for _ in range(MOST)]
+        self.lines = [TextLine(2) for _ in range(MOST)]
         self.buttons = [button("", "") for _ in range(MOST)]
-        self._rows = [row(solve) for solve in self.buttons]
+        self._rows = [row(*both) for both in zip(self.lines, self.buttons, strict=True)]
         super().__init__(widgets=self._rows, labels=False)
         compact(self)
-        for number, (line, beside) in enumerate(zip(self.lines, self._rows, strict=True)):
-            beside.native.layout().insertWidget(0, line, 1)
-            self.buttons[number].changed.connect(partial(self._solve, number))
+        for number, (line, solve) in enumerate(zip(self.lines, self.buttons, strict=True)):
+            line.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            solve.native.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+            solve.changed.connect(partial(self._solve, number))
         events = session.events
         follow(
             self,
@@ -61,7 +62,8 @@ class ProblemSection(Container):
         for number, beside in enumerate(self._rows):
             beside.visible = number < len(self.shown)
         for line, solve, problem in zip(self.lines, self.buttons, self.shown, strict=False):
-            line.setText(f"{MARKS[problem.severity]} {problem}")
+            line.value = f"{MARKS[problem.severity]} {problem}"
+            line.is_warning = problem.severity != "note"
             solve.text, solve.visible = problem.remedy_text, problem.remedy is not None
             solve.tooltip = "Adds a layer where one has to change; yours stay as they are."
         self.visible = bool(self.shown)
@@ -74,15 +76,3 @@ class ProblemSection(Container):
     def _solve(self, number: int) -> None:
         problem = self.shown[number]
         attempt(self._session, partial(self._session.solve, problem))
-
-
-class _Line(QLabel):
-    """Text that is wrapped in the width that there is."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setWordWrap(True)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(60, int(super().minimumSizeHint().height()))
