@@ -12,9 +12,9 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 REMEDIES = {
     "convert_labels": "Make labels",
     "fill_ct": "Fill with air",
-    "resample_ct": "Straighten",
+    "resample_ct": "Resample",
     "shift_ct": "Subtract 1024",
-    "take_volume": "Take this volume",
+    "take_volume": "Take volume",
     "use_millimeters": "Set mm",
 }
 """Methods of the session that solve a problem, and what a button for each may say."""
