@@ -11,7 +11,7 @@ viewer.open_sample("napari-drr", "phantom")
 s = session(viewer)
 s.detector.update(height=64, width=64, pixel_spacing_x=6.25, pixel_spacing_y=6.25)
 
-# A section is a magicgui container around a session, and holds no state of its own.
+# A section is a magicgui container around a session, whose recipe holds all that it sets.
 section = StructureSection(s)
 viewer.window.add_dock_widget(section, name="structures", area="right")
 

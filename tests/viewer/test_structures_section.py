@@ -541,6 +541,7 @@ def test_other_labels_are_other_rows(driver):
     driver.session.labels = other
     (group,) = driver.tree.structures.groups()
     assert group.data(IDS) == (3,)
+    assert driver.tree.isExpanded(group), "a short list is open"
     assert driver.tree.ids == driver.session.selected == ()
     assert driver.section.hint.visible
     assert "assumed" in driver.section.hint.value

@@ -57,7 +57,6 @@ class StructureTree(QTreeView):
         self._searched = ""
         self._sweep: Qt.CheckState | None = None
         self._open: set[str] = set()
-        self._known: set[str] = set()
         self._look()
         self.selectionModel().selectionChanged.connect(self._on_selection)
         self.expanded.connect(self._on_expanded)
@@ -100,12 +99,9 @@ class StructureTree(QTreeView):
         """
         if not self.structures.set_structures(tuple(structures)):
             return False
-        groups = self.structures.groups()
-        is_short = len(groups) == 1 or len(list(self.structures)) <= FEW
-        for name in {self.structures.group_name(group) for group in groups} - self._known:
-            self._known.add(name)
-            if is_short:
-                self._open.add(name)
+        names = {self.structures.group_name(group) for group in self.structures.groups()}
+        if len(names) == 1 or len(list(self.structures)) <= FEW:
+            self._open |= names
         self._filter()
         return True
 

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from napari_drr.viewer._session import Session
 
 NO_LABELS = (
-    "No labels: open a label map of the CT, such as TotalSegmentator's, and choose it as Labels. "
+    "No labels: open a label map of the CT, such as TotalSegmentator's, and choose it as labels. "
     "Then its structures can be hidden, weighted and colored here."
 )
 NO_STRUCTURES = "The labels hold no structures: all of them are 0."
-ASSUMED = "Names are assumed: TotalSegmentator's fit the numbers."
+ASSUMED = "Names are assumed: TotalSegmentator's."
 ASSUMED_TIP = (
-    "The labels bring no names. Where they mean something else, put a structures.csv with the "
-    "columns id, structure and group beside their file, and open it again."
+    "The labels bring no names, and TotalSegmentator's fit the numbers. Where they mean something "
+    "else, put a structures.csv (columns id, structure, group) beside their file; open it again."
 )
 
 NO_SOLO = "Select structures in the list to show them alone."
@@ -55,6 +55,7 @@ class StructureSection(Container):
         self._solo = Solo()
         self.hint = Label(value="", visible=False)
         self.hint.native.setWordWrap(True)
+        self.hint.native.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.search = LineEdit(tooltip="List only structures and groups that hold these words.")
         self.show_all = button("all", "")
         self.show_none = button("none", "")
