@@ -105,7 +105,8 @@ def _weights_without_labels(session: Session) -> Iterator[Problem]:
     if session.recipe.weights():
         yield Problem(
             "The recipe hides or weighs structures, but no labels are chosen: choose the CT's "
-            "labels, or show all structures."
+            "labels, or show all structures.",
+            about="recipe",
         )
 
 
@@ -115,9 +116,9 @@ def _of_pose(session: Session, grid: LayerGrid) -> Iterator[Problem]:
     arm = CArm.of(session.recipe, box.center if center is None else center)
     index = box.voxels(arm.source)
     if ((index >= -0.5) & (index < np.array(grid.shape) - 0.5)).all():
-        yield Problem(INSIDE, "warning", about="pose")
+        yield Problem(INSIDE, "warning", about="recipe")
     elif not _touch(box.corners, np.vstack([arm.source, arm.corners])):
-        yield Problem(NO_HIT, "warning", about="pose")
+        yield Problem(NO_HIT, "warning", about="recipe")
 
 
 def _touch(box: Points, beam: Points) -> bool:

@@ -29,7 +29,7 @@ class Problem:
         severity: `"error"`: nothing can be rendered. `"warning"`: the image, or what is shown
             beside it, may not be what was meant. `"note"`: good to know.
         remedy: Name of the session's method that solves it, if one does; `Session.solve` calls it.
-        about: Whether the layers are at fault, or the pose, which changes with every drag.
+        about: Whether the layers are at fault, or the recipe, which changes with every drag.
 
     Examples:
         >>> print(Problem("There is no CT: drop one on the window."))
@@ -39,7 +39,7 @@ class Problem:
     message: str
     severity: Severity = "error"
     remedy: str | None = None
-    about: Literal["layers", "pose"] = "layers"
+    about: Literal["layers", "recipe"] = "layers"
 
     @property
     def remedy_text(self) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import Container
 from qtpy.QtWidgets import QSizePolicy
 
+from napari_drr.viewer._layer_checks import NO_CT
 from napari_drr.viewer.widgets._binding import attempt, follow
 from napari_drr.viewer.widgets._rows import button, compact, row
 from napari_drr.viewer.widgets._text import TextLine
@@ -25,8 +26,8 @@ MARKS = {"error": "\N{BALLOT X}", "warning": "\N{WARNING SIGN}", "note": "\N{BUL
 class ProblemSection(Container):
     """The layers' problems, the worst first; nothing where all is well.
 
-    Those of the pose are not among them: they come and go with a drag, and would move what is
-    dragged.
+    Those of the recipe are not among them: they come and go with a drag, and would move what is
+    dragged. Neither is the lack of a CT, of which the section above tells.
 
     Args:
         session: The session.
@@ -51,14 +52,17 @@ class ProblemSection(Container):
             (events.failed, self.renew),
             (events.status, self._on_status),
         )
+        self._show()
         self.renew()
 
     def renew(self, *_: Any) -> None:
         """Look for problems and show them."""
-        found = [problem for problem in self._session.problems() if problem.about == "layers"]
-        if tuple(found[:MOST]) == self.shown:
-            return
-        self.shown = tuple(found[:MOST])
+        found = tuple(problem for problem in self._session.problems() if _is_shown(problem))[:MOST]
+        if found != self.shown:
+            self.shown = found
+            self._show()
+
+    def _show(self) -> None:
         for number, beside in enumerate(self._rows):
             beside.visible = number < len(self.shown)
         for line, solve, problem in zip(self.lines, self.buttons, self.shown, strict=False):
@@ -76,3 +80,7 @@ class ProblemSection(Container):
     def _solve(self, number: int) -> None:
         problem = self.shown[number]
         attempt(self._session, partial(self._session.solve, problem))
+
+
+def _is_shown(problem: Problem) -> bool:
+    return problem.about == "layers" and problem.message != NO_CT
