@@ -11,7 +11,6 @@ from napari.layers import Image
 
 from napari_drr import session
 from napari_drr.recipe import DetectorSettings, Pose, Recipe
-from napari_drr.viewer._annotating import Annotating
 from napari_drr.viewer._annotations import Annotations
 from napari_drr.viewer._carm import Box, CArm
 from napari_drr.viewer._grids import grid_of
@@ -314,8 +313,9 @@ def s():
 
 
 def test_what_the_session_links_is_shown(s):
-    annotating = Annotating(s)
     s.render()
+    assert LETTERS not in s.viewer.layers
+    s.letters = True
     letters = s.viewer.layers[LETTERS]
     assert texts(letters) == ["R", "L", "H", "F"]
     assert RAY not in s.viewer.layers
@@ -330,11 +330,11 @@ def test_what_the_session_links_is_shown(s):
     assert texts(letters)[0] == "A"
     s.marker = s.ray = None
     assert not shown(marks, slice(None)).any()
-    annotating.is_on = False
-    assert [layer.name for layer in s.viewer.layers] == ["ct", "DRR"]
+    s.letters = False
+    assert LETTERS not in s.viewer.layers
     s.render()
-    assert len(s.viewer.layers) == 2
-    annotating.is_on = True
+    assert LETTERS not in s.viewer.layers
+    s.letters = True
     assert LETTERS in s.viewer.layers
     s.viewer.layers.remove(LETTERS)
     s.render()

@@ -27,26 +27,17 @@ class Annotating:
         self._session = weakref.ref(session)
         self._annotations = Annotations()
         self._recipe: Recipe | None = None
-        self._is_on = True
         events = session.events
         events.rendered.connect(self._on_rendered)
         for signal in (events.marker, events.ray, events.inputs):
             signal.connect(self._on_link)
+        events.letters.connect(self._on_letters)
 
-    @property
-    def is_on(self) -> bool:
-        """Whether anything is written; switched on, what the user deleted comes again."""
-        return self._is_on
-
-    @is_on.setter
-    def is_on(self, is_on: bool) -> None:
-        self._is_on = is_on
-        session = self._session()
-        if is_on:
+    def _on_letters(self, letters: bool) -> None:
+        """Show or hide the letters; switched on, what the user deleted comes again."""
+        if letters:
             self._annotations.renew()
-            self._show()
-        elif session is not None:
-            self._annotations.remove(session.viewer)
+        self._show()
 
     def _on_rendered(self, result: Any) -> None:
         # What the radiograph shows; the session's recipe may be ahead of it.
@@ -58,7 +49,7 @@ class Annotating:
 
     def _show(self) -> None:
         session = self._session()
-        if session is None or not self._is_on:
+        if session is None or session._viewer() is None:
             return
         recipe = self._recipe or session.recipe
         # What is wrong with a CT is told by the session when it renders.
@@ -73,7 +64,9 @@ class Annotating:
         center = recipe.isocenter or session.center
         if session.marker is not None and center is not None:
             marker = CArm.of(recipe, center).pixel(session.marker)
-        self._annotations.show(session.viewer, recipe, radiograph, marker, session.ray)
+        self._annotations.show(
+            session.viewer, recipe, radiograph, marker, session.ray, letters=session.letters
+        )
 
     def _draw(self, session: Session, recipe: Recipe) -> None:
         if session.ct is None:

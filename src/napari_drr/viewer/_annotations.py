@@ -36,6 +36,8 @@ class Annotations:
         radiograph: Image,
         marker: Pixel | None = None,
         ray: Pixel | None = None,
+        *,
+        letters: bool = True,
     ) -> None:
         """Write the patient's sides on the radiograph, and mark what is linked.
 
@@ -45,11 +47,14 @@ class Annotations:
             radiograph: Its layer, in the viewer.
             marker: Pixel point (column, row) that the linked point is projected to, if any.
             ray: Pixel point of the linked ray, if any.
+            letters: Whether the sides are written.
         """
         viewer, radiograph = unwrap(viewer), unwrap(radiograph)
-        letters = self._letters.on(viewer, radiograph)
-        if letters is not None:
-            write_letters(letters, radiograph, sides(recipe))
+        if not letters:
+            if self._letters.layer(viewer) is not None:
+                self._letters.remove(viewer)
+        elif (written := self._letters.on(viewer, radiograph)) is not None:
+            write_letters(written, radiograph, sides(recipe))
         is_linked = marker is not None or ray is not None
         marks = self._marks.on(viewer, radiograph, is_needed=is_linked)
         if marks is not None:

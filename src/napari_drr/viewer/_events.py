@@ -18,6 +18,8 @@ class SessionEvents(SignalGroup):
     """Masks are wanted in other forms."""
     live = Signal(bool)
     """Whether every change renders."""
+    letters = Signal(bool)
+    """Whether letters name the patient's sides."""
     tool = Signal(str)
     """What the mouse does in the canvas."""
     selected = Signal(tuple)

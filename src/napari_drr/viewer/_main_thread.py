@@ -3,13 +3,21 @@
 import weakref
 from collections.abc import Callable
 
+from qtpy.QtCore import QThread, QTimer
 from qtpy.QtWidgets import QApplication
 from superqt.utils import ensure_main_thread
 
 
-@ensure_main_thread  # type: ignore[untyped-decorator] # superqt is untyped here
 def post(function: Callable[[], None]) -> None:
-    """Run a function on the main thread, soon; return at once."""
+    """Run a function on the main thread, soon and never at once; return at once."""
+    if QThread.currentThread() is QApplication.instance().thread():
+        QTimer.singleShot(0, function)
+    else:
+        _queue(function)
+
+
+@ensure_main_thread  # type: ignore[untyped-decorator] # superqt is untyped here
+def _queue(function: Callable[[], None]) -> None:
     function()
 
 

@@ -53,11 +53,14 @@ class Rendering:
     Args:
         session: The session; held weakly, as by everything that is on its way.
         post: Runs a function on the main thread, soon; None where only the main thread renders.
+
+    Attributes:
+        post: The same.
     """
 
     def __init__(self, session: Session, post: Post | None) -> None:
         self._session = weakref.ref(session)
-        self._post = post
+        self.post = post
         self.outputs = Outputs()
         self.pace = Pace()
         self.status: Status | None = None
@@ -85,7 +88,7 @@ class Rendering:
     def render(self, wait: bool) -> Layer | None:
         """Do what `Session.render` says."""
         session = self._alive()
-        if not wait and self._post is None:
+        if not wait and self.post is None:
             raise RuntimeError("Without a window only `render(wait=True)` can be delivered.")
         self._failed = None
         self.outputs.dismissed.clear()
@@ -111,7 +114,7 @@ class Rendering:
     def update(self) -> None:
         """Render a change, a preview first."""
         session = self._alive()
-        if self._post is None:
+        if self.post is None:
             return  # nothing could be shown; `render` is called instead
         try:
             request = self._request(session, prepares=session.labels is not None)
@@ -218,7 +221,7 @@ class Rendering:
             done: Called on the main thread with what it returned.
             wait: Do it here and now.
         """
-        post, session = self._post, self._session
+        post, session = self.post, self._session
         if wait or post is None:
             done(work())
             return
@@ -274,7 +277,7 @@ class Rendering:
     # From the worker's thread back to the main one
 
     def _deliver(self) -> Deliver:
-        rendering, post, outbox = weakref.ref(self), self._post, self._outbox
+        rendering, post, outbox = weakref.ref(self), self.post, self._outbox
 
         def deliver(job: Job, outcome: Result | Settled | BaseException) -> None:
             if post is None:
@@ -287,7 +290,7 @@ class Rendering:
         return deliver
 
     def _reporter(self) -> Callable[[int, int], None]:
-        session, post, start = self._session, self._post, time.perf_counter()
+        session, post, start = self._session, self.post, time.perf_counter()
         told = [start + SHORT]
 
         def report(done: int, total: int) -> None:
@@ -325,7 +328,7 @@ class Rendering:
         recipe = replace(result.recipe, display=session.recipe.display)
         result = replace(result, recipe=recipe)
         # Live, `settle` does the rest when nothing newer comes.
-        is_moving = session.live and self._post is not None
+        is_moving = session.live and self.post is not None
         layer = self.outputs.show(session.viewer, result, session.ct, session.masks, is_moving)
         self._last, self._failed = result, None
         # The renderer knows which CT it was; nothing that is shown changes.

@@ -15,6 +15,7 @@ from napari_drr.viewer._choices import (
     not_offered,
     on_removed,
     shown,
+    survive_last_volume,
     volumes,
 )
 from napari_drr.viewer._colors import structure_color, structure_colormap
@@ -105,6 +106,7 @@ __all__ = [
     "structure_color",
     "structure_colormap",
     "structures_from_layer",
+    "survive_last_volume",
     "unwrap",
     "volume_from_layer",
     "volume_shown",

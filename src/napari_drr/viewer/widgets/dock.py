@@ -10,6 +10,7 @@ from qtpy.QtGui import QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from qtpy.QtWidgets import QBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_drr.viewer import layers
+from napari_drr.viewer._preferences import preferences
 from napari_drr.viewer._session import session
 from napari_drr.viewer.widgets._binding import attempt
 from napari_drr.viewer.widgets._fold import Fold
@@ -19,6 +20,7 @@ from napari_drr.viewer.widgets.display import DisplaySection
 from napari_drr.viewer.widgets.inputs import InputSection
 from napari_drr.viewer.widgets.output import OutputSection
 from napari_drr.viewer.widgets.pose import PoseSection
+from napari_drr.viewer.widgets.problems import ProblemSection
 from napari_drr.viewer.widgets.renderer import RendererSection
 from napari_drr.viewer.widgets.structures import StructureSection
 from napari_drr.viewer.widgets.view import ViewSection
@@ -48,6 +50,7 @@ class DRRWidget(QWidget):
         self.session = session(napari_viewer)
         layers.set_radiological(napari_viewer)
         self.inputs = InputSection(self.session)
+        self.problems = ProblemSection(self.session)
         self.view = ViewSection(self.session)
         self.pose = PoseSection(self.session)
         self.detector = DetectorSection(self.session)
@@ -60,8 +63,7 @@ class DRRWidget(QWidget):
         self._make_shortcuts()
         self._paint_watch = PaintWatch(self.session, self)
         self._follow()
-        self.session.warm_up()
-        attempt(self.session, partial(setattr, self.session, "live", True))
+        self._begin()
 
     # Its parts
 
@@ -73,19 +75,18 @@ class DRRWidget(QWidget):
             "renderer": Fold("Renderer", renderer.native, summary=renderer.summary),
             "display": Fold("Display", display.native, summary=display.summary),
             "structures": Fold(
-                "Structures", self.structures.native, summary=self._shown_structures, is_open=True
+                "Structures", self.structures.native, summary=self._summarize, is_open=True
             ),
         }
 
-    def _shown_structures(self) -> str:
-        known = self.session.recipe.structures
-        return f"{sum(each.visible for each in known)} of {len(known)} shown" if known else ""
+    def _summarize(self) -> str:
+        return str(self.structures.summary) if self.session.labels is not None else ""
 
     def _lay_out(self) -> None:
         """Put the sections into columns, which stand above or beside one another."""
         folds = self.folds
         self._columns = [
-            _column(self.inputs.native, self.view.native),
+            _column(self.inputs.native, self.problems.native, self.view.native),
             _column(folds["pose"]),
             _column(folds["detector"], folds["renderer"], folds["display"]),
             _column(folds["structures"]),
@@ -172,6 +173,15 @@ class DRRWidget(QWidget):
         # A closed window takes its widgets with it, without a word to them.
         drawn = self.session
         self.destroyed.connect(lambda *_: _end(drawn))
+
+    def _begin(self) -> None:
+        """Render what is there, and from now on every change, unless the user prefers not to."""
+        self.problems.visible = bool(self.problems.shown)
+        self.session.warm_up()
+        live = preferences().live
+        attempt(self.session, partial(setattr, self.session, "live", live))
+        if not live and self.session.ct is not None and self.session.output() is None:
+            attempt(self.session, lambda: self.session.render(wait=False))
 
     def _renew_headers(self, _: Any = None) -> None:
         for fold in self.folds.values():

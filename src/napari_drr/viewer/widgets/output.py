@@ -212,7 +212,6 @@ class OutputSection(Container):
         """Disable what can't work, and say why."""
         session = self._session
         allow(self.render_button, RENDER, "" if session.ct is not None else NO_CT)
-        allow(self.save_menu, SAVE)
         for box, tip in ((self.mask_labels, LABELS), (self.mask_images, IMAGES)):
             allow(box, tip, "" if session.labels is not None else NO_LABELS)
 

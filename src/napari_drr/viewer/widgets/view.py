@@ -10,6 +10,7 @@ from magicgui.widgets import Container
 from napari_drr.recipe import Pose, Recipe, view
 from napari_drr.viewer.widgets._binding import attempt, follow
 from napari_drr.viewer.widgets._gesture import Gesture
+from napari_drr.viewer.widgets._open_c_arm import open_c_arm
 from napari_drr.viewer.widgets._rows import allow, button, compact, row
 from napari_drr.viewer.widgets._slider import NumberRow
 
@@ -29,6 +30,8 @@ ANGLED_VIEWS = {
     "CAU": "Detector tilted toward the feet.",
 }
 FIT = "Choose the pixel spacing such that the whole CT is on the detector."
+C_ARM = "Show the C-arm about the patient in 3-D, in a view of its own."
+NO_CT, NO_WINDOW = "Choose a CT first.", "This viewer has no window."
 
 # Degrees and mm by which a pose may miss a view.
 NEAR = 1e-3
@@ -50,11 +53,18 @@ class ViewSection(Container):
         tips = {text: tip for text, (_, tip) in PLAIN_VIEWS.items()} | ANGLED_VIEWS
         self.buttons = {text: button(text, tip, checkable=True) for text, tip in tips.items()}
         self.fit_button = button("fit", FIT)
+        self.c_arm_button = button("3-D", C_ARM)
         plain = [self.buttons[text] for text in PLAIN_VIEWS]
         angled = [self.buttons[text] for text in ANGLED_VIEWS]
         super().__init__(
             widgets=[
-                row(*plain, self.fit_button, label="view", tooltip="Named positions of the C-arm."),
+                row(
+                    *plain,
+                    self.fit_button,
+                    self.c_arm_button,
+                    label="view",
+                    tooltip="Named positions of the C-arm.",
+                ),
                 row(*angled, self.angle, label="", tooltip=self.angle.tooltip),
             ],
             labels=False,
@@ -65,6 +75,7 @@ class ViewSection(Container):
         self.angle.changed.connect(self._on_angle)
         self.angle.bind_gesture(Gesture(session, self.angle.native))
         self.fit_button.changed.connect(self._fit)
+        self.c_arm_button.changed.connect(self._open_c_arm)
         events = session.events
         follow(self, (events.recipe, self._on_recipe), (events.inputs, self._on_inputs))
         self._mark()
@@ -86,6 +97,9 @@ class ViewSection(Container):
     def _fit(self) -> None:
         attempt(self._session, self._session.detector.fit)
 
+    def _open_c_arm(self) -> None:
+        attempt(self._session, lambda: open_c_arm(self._session.viewer))
+
     def _on_recipe(self, changed: set[str]) -> None:
         if changed & {"pose", "orientation"}:
             self._mark()
@@ -96,7 +110,9 @@ class ViewSection(Container):
             each.native.setChecked(text == shown)
 
     def _on_inputs(self) -> None:
-        allow(self.fit_button, FIT, "" if self._session.ct is not None else "Choose a CT first.")
+        allow(self.fit_button, FIT, "" if self._session.ct is not None else NO_CT)
+        has_window = getattr(self._session.viewer, "window", None) is not None
+        allow(self.c_arm_button, C_ARM, "" if has_window else NO_WINDOW)
 
 
 def shown_view(recipe: Recipe, angle_deg: float) -> str:
