@@ -26,7 +26,8 @@ def section(s, qtbot):
     qtbot.addWidget(window)
     QVBoxLayout(window).addWidget(section.native)
     window.show()
-    return section
+    yield section
+    window.close()
 
 
 def body():
