@@ -97,8 +97,8 @@ class NumberBox(QDoubleSpinBox):
 
     def sizeHint(self) -> QSize:
         """Return the size of the widest text."""
-        width = self.fontMetrics().horizontalAdvance(self.widest)
-        return QSize(width + 14, int(super().sizeHint().height()))
+        font = self.fontMetrics()
+        return QSize(font.horizontalAdvance(self.widest) + 14, font.height() + 6)
 
     def minimumSizeHint(self) -> QSize:
         """Return the size of the widest text."""

@@ -42,6 +42,15 @@ class TextLine(ValuedContainerWidget[str]):
             self.changed.emit(text)
 
     @property
+    def lines(self) -> int:
+        """How many lines it takes."""
+        return self.label.lines
+
+    @lines.setter
+    def lines(self, lines: int) -> None:
+        self.label.set_lines(lines)
+
+    @property
     def is_warning(self) -> bool:
         """Whether it stands there in the color of warnings."""
         return self.label.is_warning
@@ -54,14 +63,19 @@ class TextLine(ValuedContainerWidget[str]):
 
 class _Lines(QElidingLabel):
     def __init__(self, lines: int) -> None:
-        self._lines = lines
+        self.lines = lines
         self.is_warning = False
         super().__init__()
-        self.setWordWrap(lines > 1)
+        self.set_lines(lines)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
+    def set_lines(self, lines: int) -> None:
+        self.lines = lines
+        self.setWordWrap(lines > 1)
+        self.updateGeometry()
+
     def sizeHint(self) -> QSize:
-        return QSize(100, self._lines * int(self.fontMetrics().height()) + 2)
+        return QSize(100, self.lines * int(self.fontMetrics().height()) + 2)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(20, self.sizeHint().height())

@@ -128,6 +128,7 @@ class DRRWidget(QWidget):
         self._scroll.setHorizontalScrollBarPolicy(
             policy.ScrollBarAsNeeded if is_wide else policy.ScrollBarAlwaysOff
         )
+        self.output.status_line.lines = 2 if is_wide else 1
         output = self.output.native
         output.setMinimumWidth(OUTPUT_WIDTH if is_wide else 0)
         output.setMaximumWidth(OUTPUT_WIDTH if is_wide else WIDEST)
@@ -177,6 +178,7 @@ class DRRWidget(QWidget):
     def _begin(self) -> None:
         """Render what is there, and from now on every change, unless the user prefers not to."""
         self.problems.visible = bool(self.problems.shown)
+        self.session.letters = True
         self.session.warm_up()
         live = preferences().live
         attempt(self.session, partial(setattr, self.session, "live", live))

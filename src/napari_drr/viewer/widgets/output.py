@@ -26,6 +26,7 @@ LIVE = "Render at every change: a coarse preview first where that is seen sooner
 RENDER = "Render into the DRR layer."
 STOP = "Give up the render under way."
 SAVE = "Save the radiograph or the settings, or take settings from a file."
+LETTERS = "Letters for the patient's sides: R, L, A (front), P (back), H (head), F (feet)."
 LABELS = "One labels layer: each pixel takes the structure with the largest line integral."
 IMAGES = "An image layer for each visible structure: its line integrals."
 NO_CT, NO_LABELS, NO_RENDER = "Choose a CT first.", "Choose labels first.", "Nothing is rendering."
@@ -54,8 +55,9 @@ class OutputSection(Container):
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.mask_labels = CheckBox(text="labels", tooltip=LABELS)
-        self.mask_images = CheckBox(text="images", tooltip=IMAGES)
+        self.letters = CheckBox(text="letters", tooltip=LETTERS)
+        self.mask_labels = CheckBox(text="masks", tooltip=LABELS)
+        self.mask_images = CheckBox(text="mask images", tooltip=IMAGES)
         self.live_box = CheckBox(text="live", tooltip=LIVE)
         self.render_button = button("Render", RENDER)
         self.stop_button = button("Stop", STOP)
@@ -70,11 +72,12 @@ class OutputSection(Container):
         )
         self.status_line = TextLine()
         self.message_line = TextLine(2)
+        self.shown = row(self.letters, self.mask_labels, self.mask_images)
         bottom = row()
         bottom.native.layout().addWidget(self._make_progress())
         super().__init__(
             widgets=[
-                row(self.mask_labels, self.mask_images, label="masks"),
+                self.shown,
                 row(self.live_box, self.render_button, self.stop_button, self.save_menu),
                 bottom,
                 self.message_line,
@@ -101,6 +104,7 @@ class OutputSection(Container):
 
     def _connect(self) -> None:
         session, events = self._session, self._session.events
+        self.letters.changed.connect(self._choose_letters)
         self.mask_labels.changed.connect(self._choose_masks)
         self.mask_images.changed.connect(self._choose_masks)
         self.live_box.changed.connect(self._choose_live)
@@ -109,6 +113,7 @@ class OutputSection(Container):
         follow(
             self,
             (events.live, self._show_live),
+            (events.letters, self._show_letters),
             (events.masks, self._show_masks),
             (events.inputs, self._show_inputs),
             (events.started, self._on_started),
@@ -122,6 +127,7 @@ class OutputSection(Container):
         )
         self._show_inputs()
         self._show_live(session.live)
+        self._show_letters(session.letters)
         self._show_masks(session.masks)
         self._be_busy(False)
         if session.status is not None:
@@ -132,6 +138,9 @@ class OutputSection(Container):
     def _choose_masks(self) -> None:
         boxes: dict[Masks, CheckBox] = {"labels": self.mask_labels, "images": self.mask_images}
         self._session.masks = frozenset(form for form, box in boxes.items() if box.value)
+
+    def _choose_letters(self, letters: bool) -> None:
+        attempt(self._session, partial(setattr, self._session, "letters", letters))
 
     def _choose_live(self, live: bool) -> None:
         attempt(self._session, partial(setattr, self._session, "live", live))
@@ -203,6 +212,9 @@ class OutputSection(Container):
 
     def _show_live(self, live: bool) -> None:
         show(self.live_box, live)
+
+    def _show_letters(self, letters: bool) -> None:
+        show(self.letters, letters)
 
     def _show_masks(self, masks: frozenset[Masks]) -> None:
         show(self.mask_labels, "labels" in masks)

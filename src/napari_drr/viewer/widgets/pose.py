@@ -99,7 +99,7 @@ class PoseSection(RecipeContainer):
             QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred
         )
         self.center_button = button("center", CENTER_TIP)
-        self.pick_button = button("pick in CT", PICK_TIP, checkable=True)
+        self.pick_button = button("pick", PICK_TIP, checkable=True)
 
     def _make_tools(self) -> None:
         self.tools = {name: button(*text, checkable=True) for name, text in TOOLS.items()}
