@@ -355,11 +355,13 @@ def test_a_dock_closed_and_opened_again_goes_on(make_napari_viewer, phantom, qtb
     viewer = make_napari_viewer()
     fill(viewer, phantom)
     s = go_live(viewer)
+    counts = set()
     for _ in range(2):
         dock, widget = viewer.window.add_plugin_dock_widget("napari-drr", "DRR")
         assert widget.session is s
         s.pose.alpha_deg += 10
         wait(qtbot, s)
+        counts.add(len(viewer.layers))
         gone = weakref.ref(widget)
         viewer.window.remove_dock_widget(dock)
         del dock, widget
@@ -367,7 +369,7 @@ def test_a_dock_closed_and_opened_again_goes_on(make_napari_viewer, phantom, qtb
         qtbot.waitUntil(lambda gone=gone: gc.collect() is not None and gone() is None)
     assert s.pose.alpha_deg == 20
     s.render()
-    assert len(viewer.layers) == 3
+    assert counts == {len(viewer.layers)}
     s.close()
 
 
