@@ -18,7 +18,7 @@ ENTRIES = dict(re.findall(r"^- `([\w.]+)(\([^`]*\))?`", TEXT, re.MULTILINE))
 def find(name):
     """Return the object behind a dotted name of the page."""
     if name.startswith("Session."):
-        return import_module("napari_drr.viewer._session").Session.__dict__[name[8:]]
+        return getattr(import_module("napari_drr.viewer._session").Session, name[8:])
     module, attribute = napari_drr, None
     for part in name.split("."):
         attribute = getattr(module, part, None)

@@ -98,6 +98,24 @@ def file_of(layer: Layer | None) -> str | None:
     return None if path is None else str(path)
 
 
+def selected(viewer: ViewerModel) -> list[Layer]:
+    """Return the layers that are selected."""
+    return list(unwrap(viewer).layers.selection)
+
+
+def select(viewer: ViewerModel, chosen: list[Layer]) -> None:
+    """Select layers, and no others.
+
+    Args:
+        viewer: The viewer, or napari's proxy of it.
+        chosen: The layers; those that are not in the viewer are left out.
+    """
+    all_layers = unwrap(viewer).layers
+    wanted = {layer for layer in chosen if layer in all_layers}
+    if wanted != set(all_layers.selection):
+        all_layers.selection = wanted
+
+
 def survive_last_volume(viewer: ViewerModel, post: Callable[[Callable[[], None]], None]) -> None:
     """Hide 2-D images until the event loop's next turn, if the last volume was just removed.
 

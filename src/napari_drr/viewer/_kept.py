@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_drr.viewer._screen import is_radiograph
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer, Points
@@ -62,7 +64,8 @@ class Kept:
             for emitter in _placings(below):
                 emitter.connect(self._on_moved)
             self._below = weakref.ref(below)
-        if viewer.layers.index(layer) < viewer.layers.index(below):
+        above = viewer.layers[viewer.layers.index(layer) + 1 :]
+        if below in above or any(map(is_radiograph, above)):
             viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
         self._on_moved()
         return layer

@@ -82,6 +82,7 @@ class Outputs:
             preview=result.is_preview or is_moving,
         )
         self._layers[RADIOGRAPH] = weakref.ref(layer)
+        selected = layers.selected(viewer)
         if (channels := result.channels) is not None:
             known = {s.id: s for s in result.recipe.structures}
             shown = [known[label] for label in result.channel_ids]
@@ -89,6 +90,8 @@ class Outputs:
                 self._show_labels(viewer, result, channels, shown, beside)
             if "images" in masks:
                 self._show_images(viewer, result, channels, shown, beside)
+        # napari selects what is added; masks leave the selection as it is.
+        layers.select(viewer, selected)
         self._hide_stale(viewer, result, {RADIOGRAPH, *self._refreshed(result, masks)})
         return layer
 

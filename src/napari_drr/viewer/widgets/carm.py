@@ -53,7 +53,7 @@ SHOWN = {"pose", "orientation", "detector", "isocenter", "display"}
 # How long the radiograph of a new pose is waited for, to be drawn with it.
 RENDER_MS = 100
 
-SMALLEST = (240, 200)
+SMALLEST = (240, 150)
 
 
 class CArmView(QWidget):

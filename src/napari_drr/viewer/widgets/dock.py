@@ -32,9 +32,11 @@ if TYPE_CHECKING:
 
 # What it asks for; a dock beside the canvas gets the window's whole height, one below it this.
 SIZE = QSize(350, 270)
+# Below the canvas it insists on no more of the window's height: in a small window it scrolls.
+LEAST_SHARE = 0.34
 # Where they stand beside one another: the columns' shares of what is left, and the output's width.
-SHARES = (2, 4, 3, 3)
-OUTPUT_WIDTH = 240
+SHARES = (2, 3, 3, 4)
+OUTPUT_WIDTH = 232
 WIDEST = 16777215  # Qt's own: no limit
 
 
@@ -143,7 +145,8 @@ class DRRWidget(QWidget):
         least = max(each.native.minimumSizeHint().width() for each in sections)
         bar = self._scroll.verticalScrollBar().sizeHint().width()
         self._scroll.setMinimumWidth(200 if self.is_wide else least + bar)
-        self.setMinimumHeight(SIZE.height() if self.is_wide else 0)
+        height = min(SIZE.height(), int(LEAST_SHARE * self.window().height()))
+        self.setMinimumHeight(height if self.is_wide else 0)
 
     def _make_shortcuts(self) -> None:
         """Take undo and redo where the dock has the focus; painting labels has its own."""
@@ -203,6 +206,8 @@ class DRRWidget(QWidget):
         is_wide = event.size().width() > event.size().height()
         if is_wide != self.is_wide:
             self._arrange(is_wide)
+        else:
+            self._fit()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Ask for the room that it needs; before the window's style is known, that is a guess."""

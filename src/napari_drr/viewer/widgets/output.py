@@ -57,7 +57,7 @@ class OutputSection(Container):
         self._session = session
         self.letters = CheckBox(text="letters", tooltip=LETTERS)
         self.mask_labels = CheckBox(text="masks", tooltip=LABELS)
-        self.mask_images = CheckBox(text="mask images", tooltip=IMAGES)
+        self.mask_images = CheckBox(text="images", tooltip=IMAGES)
         self.live_box = CheckBox(text="live", tooltip=LIVE)
         self.render_button = button("Render", RENDER)
         self.stop_button = button("Stop", STOP)
