@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_drr.viewer import _layer_checks
 from napari_drr.viewer._carm import Box, CArm
 from napari_drr.viewer._lazy import Deferred, is_lazy
-from napari_drr.viewer._problems import SEVERITIES, Problem
+from napari_drr.viewer._problems import SEVERITIES, About, Problem
 from napari_drr.viewer._scan import Scan
 
 if TYPE_CHECKING:
@@ -42,14 +42,17 @@ class Checks:
         self._session = weakref.ref(session)
         self._scan: tuple[Any, Scan] | None = None
 
-    def __call__(self) -> tuple[Problem, ...]:
-        """Return the problems, the worst first."""
+    def __call__(self, about: About | None = None) -> tuple[Problem, ...]:
+        """Return the problems, or those about one thing, the worst first."""
         session = self._session()
         if session is None or session._viewer() is None:
             return ()
-        return tuple(sorted(self._all(session), key=lambda p: SEVERITIES.index(p.severity)))
+        # A pose takes torch, whose import takes a second: only who asks for it waits.
+        found = self._all(session, with_pose=about != "layers")
+        wanted = [problem for problem in found if about in (None, problem.about)]
+        return tuple(sorted(wanted, key=lambda p: SEVERITIES.index(p.severity)))
 
-    def _all(self, session: Session) -> Iterator[Problem]:
+    def _all(self, session: Session, *, with_pose: bool) -> Iterator[Problem]:
         ct, labels, frame = session.ct, session.labels, session.frame
         if ct is None:
             yield from _layer_checks.without_ct(session.viewer)
@@ -63,7 +66,7 @@ class Checks:
         else:
             yield from _layer_checks.labels_that_are_images(session.viewer, ct)
             yield from _weights_without_labels(session)
-        if grid is not None and session._rendering.is_warm:
+        if with_pose and grid is not None and session._rendering.is_warm:
             yield from _of_pose(session, grid)
 
     def _scanned(self, session: Session, ct: Image) -> Scan | None:

@@ -64,9 +64,11 @@ class Kept:
             for emitter in _placings(below):
                 emitter.connect(self._on_moved)
             self._below = weakref.ref(below)
-        above = viewer.layers[viewer.layers.index(layer) + 1 :]
-        if below in above or any(map(is_radiograph, above)):
-            viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
+        # A slice of napari's list would be another one, with all its events.
+        every = list(viewer.layers)
+        index = every.index(layer)
+        if any(other is below or is_radiograph(other) for other in every[index + 1 :]):
+            viewer.layers.move(index, len(every))
         self._on_moved()
         return layer
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
+About = Literal["layers", "recipe"]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
@@ -39,7 +40,7 @@ class Problem:
     message: str
     severity: Severity = "error"
     remedy: str | None = None
-    about: Literal["layers", "recipe"] = "layers"
+    about: About = "layers"
 
     @property
     def remedy_text(self) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-    from napari_drr.viewer._problems import Problem
+    from napari_drr.viewer._problems import About, Problem
     from napari_drr.viewer._status import Status
 
 DELETED = (
@@ -131,16 +131,19 @@ class Session(ChosenLayers, Remedies):
         """
         return self._rendering.outputs.layer(self.viewer, name)
 
-    def problems(self) -> tuple[Problem, ...]:
+    def problems(self, about: About | None = None) -> tuple[Problem, ...]:
         """Return what can't work now, or may not be what was meant; empty if all is well.
 
         Nothing is rendered for it. Where a render failed, every voxel of the CT is looked at.
+
+        Args:
+            about: Only those about the `"layers"`, or about the `"recipe"`; None for all.
 
         Returns:
             The worst first, each with the way out: in its words, and by `solve` where it has a
             `remedy`.
         """
-        return self._checks()
+        return self._checks(about)
 
     # Rendering
 

@@ -57,7 +57,7 @@ class ProblemSection(Container):
 
     def renew(self, *_: Any) -> None:
         """Look for problems and show them."""
-        found = tuple(problem for problem in self._session.problems() if _is_shown(problem))[:MOST]
+        found = tuple(p for p in self._session.problems("layers") if p.message != NO_CT)[:MOST]
         if found != self.shown:
             self.shown = found
             self._show()
@@ -80,7 +80,3 @@ class ProblemSection(Container):
     def _solve(self, number: int) -> None:
         problem = self.shown[number]
         attempt(self._session, partial(self._session.solve, problem))
-
-
-def _is_shown(problem: Problem) -> bool:
-    return problem.about == "layers" and problem.message != NO_CT
