@@ -3,7 +3,7 @@
 import napari
 
 from napari_drr import session
-from napari_drr.viewer.widgets.pose import ViewSection
+from napari_drr.viewer.widgets.view import ViewSection
 
 viewer = napari.Viewer(title="napari DRR: views only")
 viewer.open_sample("napari-drr", "phantom")
@@ -15,8 +15,7 @@ s.detector.update(height=64, width=64, pixel_spacing_x=6.25, pixel_spacing_y=6.2
 section = ViewSection(s)
 section.show()  # a window of its own; `viewer.window.add_dock_widget(section)` docks it
 
-# Whoever changes the recipe, section, script or console, gets a new image.
-s.events.recipe.connect(lambda changed: s.render(wait=False))
+s.live = True  # whoever changes the recipe, section, script or console, gets a new image
 s.view("PA")
 
 if __name__ == "__main__":

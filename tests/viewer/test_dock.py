@@ -6,11 +6,13 @@ import weakref
 import numpy as np
 import pytest
 from docks import Watch, click, fill
+from napari.settings import get_plugin_settings
 from qtpy.QtWidgets import QApplication
 
 from napari_drr import session
 from napari_drr.viewer import layers
 from napari_drr.viewer._requests import Cancelled
+from napari_drr.viewer.widgets._open_c_arm import NAME
 from napari_drr.viewer.widgets.dock import DRRWidget
 
 pytestmark = pytest.mark.gui
@@ -70,6 +72,40 @@ def test_it_is_live_and_renders_what_it_finds(open_dock, qtbot):
     assert not s.live
     s.live = True
     assert widget.output.live_box.value
+
+
+def test_who_does_not_want_it_live_gets_one_image(make_napari_viewer, thorax, qtbot):
+    settings = get_plugin_settings("napari-drr")
+    settings.drr_rendering.live = False
+    try:
+        viewer = make_napari_viewer()
+        fill(viewer, thorax)
+        s = session(viewer)
+        s.detector.update(height=20, width=24)
+        widget = DRRWidget(viewer)
+        viewer.window.add_dock_widget(widget)
+        assert not s.live
+        assert not widget.output.live_box.value
+        Watch(s, qtbot).settle()
+    finally:
+        settings.drr_rendering.live = True
+
+
+def test_the_c_arm_is_opened_once(open_dock):
+    viewer, widget = open_dock()
+    click(widget.view.c_arm_button)
+    assert NAME in viewer.window.dock_widgets
+    first = viewer.window.dock_widgets[NAME]
+    click(widget.view.c_arm_button)
+    assert viewer.window.dock_widgets[NAME] is first
+    assert first.session is widget.session
+
+
+def test_problems_of_the_layers_stand_below_them(open_dock):
+    viewer, widget = open_dock()
+    assert widget.problems.native.isHidden()
+    viewer.layers["labels"].translate = np.add(viewer.layers["labels"].translate, 5000.0)
+    assert not widget.problems.native.isHidden()
 
 
 def test_numbers_set_the_session_and_follow_it(open_dock):

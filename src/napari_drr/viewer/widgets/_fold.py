@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QElidingLabel
@@ -12,6 +12,7 @@ from superqt import QElidingLabel
 from napari_drr.viewer.widgets._rows import STYLE
 
 OPEN, CLOSED = "\N{BLACK DOWN-POINTING SMALL TRIANGLE}", "\N{BLACK RIGHT-POINTING SMALL TRIANGLE}"
+LABEL_PADDING = 4  # of any label in napari
 LEAST_WIDTH = 150  # a summary that is cut off should still tell something
 HEADER = """
 QPushButton#fold { background: none; border: none; font-weight: bold; text-align: left; }
@@ -50,6 +51,7 @@ class Fold(QWidget):
         self.toggle.setChecked(is_open)
         self.toggle.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.summary = QElidingLabel()
+        self.summary.setEllipsesWidth(2 * LABEL_PADDING)
         self.summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.summary.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.header = self._make_header(corner)
@@ -64,7 +66,6 @@ class Fold(QWidget):
     def _make_header(self, corner: QWidget | None) -> QFrame:
         header = _Header(self.toggle)
         header.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        header.setMinimumWidth(LEAST_WIDTH)
         header.setStyleSheet(STYLE + HEADER)
         # napari's style sheets know this property: a little lighter than the ground.
         header.setProperty("foreground", True)
@@ -103,6 +104,10 @@ class _Header(QFrame):
         super().__init__()
         self._toggle = toggle
         self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def minimumSizeHint(self) -> QSize:
+        least = super().minimumSizeHint()
+        return QSize(max(LEAST_WIDTH, least.width()), least.height())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 # What it asks for; a dock beside the canvas gets the window's whole height, one below it this.
 SIZE = QSize(350, 270)
-# Below the canvas it insists on no more of the window's height: in a small window it scrolls.
-LEAST_SHARE = 0.34
+# Below the canvas it insists on this much: what is left of 800 pixels by napari's own docks.
+LEAST_HEIGHT = 198
 # Where they stand beside one another: the columns' shares of what is left, and the output's width.
 SHARES = (2, 3, 3, 4)
 OUTPUT_WIDTH = 232
@@ -88,11 +88,17 @@ class DRRWidget(QWidget):
         """Put the sections into columns, which stand above or beside one another."""
         folds = self.folds
         self._columns = [
-            _column(self.inputs.native, self.problems.native, self.view.native),
+            _column(
+                self.inputs.native,
+                self.problems.native,
+                self.view.native,
+                self.pose.others.native,
+            ),
             _column(folds["pose"]),
             _column(folds["detector"], folds["renderer"], folds["display"]),
             _column(folds["structures"]),
         ]
+        self.pose.others.margins = self.view.margins
         content = QWidget()
         self._inner = QBoxLayout(QBoxLayout.Direction.TopToBottom, content)
         self._inner.setContentsMargins(0, 0, 0, 0)
@@ -145,8 +151,7 @@ class DRRWidget(QWidget):
         least = max(each.native.minimumSizeHint().width() for each in sections)
         bar = self._scroll.verticalScrollBar().sizeHint().width()
         self._scroll.setMinimumWidth(200 if self.is_wide else least + bar)
-        height = min(SIZE.height(), int(LEAST_SHARE * self.window().height()))
-        self.setMinimumHeight(height if self.is_wide else 0)
+        self.setMinimumHeight(LEAST_HEIGHT if self.is_wide else 0)
 
     def _make_shortcuts(self) -> None:
         """Take undo and redo where the dock has the focus; painting labels has its own."""
@@ -206,8 +211,6 @@ class DRRWidget(QWidget):
         is_wide = event.size().width() > event.size().height()
         if is_wide != self.is_wide:
             self._arrange(is_wide)
-        else:
-            self._fit()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Ask for the room that it needs; before the window's style is known, that is a guess."""

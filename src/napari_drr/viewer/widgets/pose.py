@@ -13,7 +13,7 @@ from napari_drr.recipe import EulerConvention, Pose
 from napari_drr.viewer.widgets import _clipboard
 from napari_drr.viewer.widgets._binding import RecipeContainer, attempt, follow, show
 from napari_drr.viewer.widgets._gesture import Gesture
-from napari_drr.viewer.widgets._rows import allow, button, choice, menu_button, row
+from napari_drr.viewer.widgets._rows import allow, button, choice, compact, menu_button, row
 from napari_drr.viewer.widgets._slider import SliderRow
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ NO_CT = "Choose a CT first."
 class PoseSection(RecipeContainer):
     """The pose: three angles about the isocenter, and where the source is.
 
-    `toolbar` holds what is done with the pose as a whole: it may be taken to another place.
+    `toolbar` holds what is done with the pose as a whole, `others` what is no number of it: both
+    may be taken to another place.
 
     Args:
         session: The session.
@@ -65,10 +66,8 @@ class PoseSection(RecipeContainer):
             "Axes of the three angles. Another convention converts them: the C-arm stays.",
         )
         self.convention.native.setMinimumContentsLength(3)
-        self._make_isocenter()
-        self._make_tools()
+        self._make_others()
         self._make_toolbar(session)
-        euler = Label(value="Euler", tooltip=self.convention.tooltip)
         labels = {path: path.split(".")[1].removesuffix("_deg") for path in rows}
         super().__init__(
             session,
@@ -77,14 +76,7 @@ class PoseSection(RecipeContainer):
                 self.toolbar,
                 *(row(each, label=labels[path]) for path, each in rows.items()),
                 row(self.distance, label="distance"),
-                row(self.isocenter, self.center_button, self.pick_button, label="isocenter"),
-                row(
-                    *self.tools.values(),
-                    euler,
-                    self.convention,
-                    label="mouse",
-                    tooltip="In the canvas.",
-                ),
+                self.others,
             ],
         )
         self.distance.changed.connect(self._set_distance)
@@ -93,7 +85,7 @@ class PoseSection(RecipeContainer):
 
     # What it is made of
 
-    def _make_isocenter(self) -> None:
+    def _make_others(self) -> None:
         self.isocenter = Label(value="", tooltip="What the C-arm turns about, in world mm.")
         self.isocenter.native.setSizePolicy(
             QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred
@@ -101,8 +93,18 @@ class PoseSection(RecipeContainer):
         self.center_button = button("center", CENTER_TIP)
         self.pick_button = button("pick", PICK_TIP, checkable=True)
 
-    def _make_tools(self) -> None:
         self.tools = {name: button(*text, checkable=True) for name, text in TOOLS.items()}
+        euler = Label(value="Euler", tooltip=self.convention.tooltip)
+        tools = (*self.tools.values(), euler, self.convention)
+        self.others: Container = Container(
+            widgets=[
+                row(*tools, label="mouse", tooltip="What it does in the canvas."),
+                row(self.isocenter, self.center_button, self.pick_button, label="isocenter"),
+            ],
+            labels=False,
+        )
+        compact(self.others)
+        self.others.margins = (0, 0, 0, 0)
 
     def _make_toolbar(self, session: Session) -> None:
         self.undo_button = button(UNDO, UNDO_TIP)
