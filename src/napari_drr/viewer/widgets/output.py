@@ -137,7 +137,8 @@ class OutputSection(Container):
 
     def _choose_masks(self) -> None:
         boxes: dict[Masks, CheckBox] = {"labels": self.mask_labels, "images": self.mask_images}
-        self._session.masks = frozenset(form for form, box in boxes.items() if box.value)
+        chosen = frozenset(form for form, box in boxes.items() if box.value)
+        attempt(self._session, partial(setattr, self._session, "masks", chosen))
 
     def _choose_letters(self, letters: bool) -> None:
         attempt(self._session, partial(setattr, self._session, "letters", letters))

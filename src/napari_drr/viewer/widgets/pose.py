@@ -157,12 +157,12 @@ class PoseSection(RecipeContainer):
             self._show({"pose"})
 
     def _set_tool(self, tool: Tool) -> None:
-        self._session.tool = tool
+        attempt(self._session, partial(setattr, self._session, "tool", tool))
         # A click has turned the button over, also where the tool stays.
         self._show_tool(self._session.tool)
 
     def _pick(self, picks: bool) -> None:
-        self._session.tool = "isocenter" if picks else "none"
+        self._set_tool("isocenter" if picks else "none")
 
     # What the session says
 

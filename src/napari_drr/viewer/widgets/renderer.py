@@ -87,6 +87,8 @@ class RendererSection(RecipeContainer):
 
     def _show(self, changed: set[str]) -> None:
         super()._show(changed)
+        if not changed & {"renderer", "attenuation"}:
+            return
         recipe = self._session.recipe
         allow(self.points, SAMPLES_TIP, "" if recipe.renderer.renderer == "trilinear" else EXACT)
         is_physical = recipe.attenuation.kind == "physical"
