@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from napari_drr import load_phantom
-from napari_drr.recipe import DetectorSettings, Pose, Recipe, Structure
+from napari_drr.recipe import DetectorSettings, Pose, Recipe, RendererSettings, Structure
 from napari_drr.viewer._pace import Pace
 from napari_drr.viewer._render import Renderer
 from napari_drr.viewer._requests import Cancelled, Inputs, Request, Result
@@ -298,3 +299,37 @@ def test_weights_after_preparation_cost_no_ray(loop, inputs):
     whole = loop.renderer.render(first)
     assert isinstance(whole, Result)
     np.testing.assert_array_equal(whole.image, job.future.result().image)
+
+
+def test_a_ct_that_has_yet_to_be_read_is_previewed_and_interrupted(loop, inputs):
+    """A drag right after a change of the CT shows something, too."""
+    warmed(loop, inputs)
+    changed = replace(inputs, key=("another",))
+    assert not loop.renderer.is_quick(request(changed), 10.0)
+    delivered = Delivered()
+    loop.submit(Job(request(changed, 700), delivered, is_live=True, is_moving=True))
+    delivered.wait(bool)
+    assert delivered.results[0].is_preview
+
+
+def test_a_task_that_fails_does_not_end_the_thread(loop, inputs, caplog):
+    def fail():
+        raise RuntimeError("of no use")
+
+    loop.later(fail)
+    assert warmed(loop, inputs).image.max() > 0
+    assert "of no use" in caplog.text
+
+
+def test_previews_of_the_largest_sample_are_as_bright_as_the_image(loop):
+    size = 330  # so many voxels are joined for sums
+    hounsfield = torch.full((size, 40, 40), -1000.0)
+    hounsfield[100:230, 10:30, 10:30] = 40.0
+    affine = np.diag([1.0, 4.0, 4.0, 1.0])
+    thin = Inputs(hounsfield, affine, None, None, ("thin",))
+    for reduction in ("sum", "max", "mip"):
+        asked = request(thin, 300, renderer=RendererSettings(reduction=reduction))
+        full = loop.renderer.render(asked).image
+        preview = loop.renderer.preview(asked, (150, 150)).image
+        # A sum's joined voxels are the same in the middle of the block.
+        assert preview.max() == pytest.approx(full.max(), rel=0.01), reduction

@@ -217,3 +217,32 @@ def test_a_slider_of_gamma_leaves_no_colormaps_behind(posted):
     limits = (0.0, float(posted.output().contrast_limits[1]))
     shown = replace(posted.recipe.display, contrast_limits=limits)
     assert gray == pytest.approx(float(shown.gray([limits[1] / 2])[0]), abs=1 / 255)
+
+
+def test_another_cts_recipe_is_told_of_also_when_nothing_else_differs(posted, tmp_path):
+    posted.live = True
+    settled(posted)
+    told = []
+    posted.events.message.connect(told.append)
+    other = replace(posted.recipe.ct, sha256="0" * 64)
+    path = tmp_path / "other.drr.json"
+    path.write_text(replace(posted.recipe, ct=other).to_json())
+    posted.load(path)
+    wait_for(lambda: (posted.run(), any("another CT" in text for text in told))[1])
+    told.clear()
+    posted.pose.alpha_deg = 3.0
+    settled(posted)
+    assert not told
+    # A slider that is moved at once does not hide it.
+    posted.load(path)
+    posted.pose.beta_deg = 2.0
+    wait_for(lambda: (posted.run(), any("another CT" in text for text in told))[1])
+
+
+def test_clearing_all_layers_leaves_it_live(posted, viewer, phantom):
+    posted.live = True
+    settled(posted)
+    radiograph = posted.output()
+    viewer.layers.remove("ct")
+    viewer.layers.remove(radiograph)
+    assert posted.live

@@ -63,6 +63,7 @@ class Kept:
             self._let_go_of_below()
             for emitter in _placings(below):
                 emitter.connect(self._on_moved)
+            below.events.visible.connect(self._on_visible)
             self._below = weakref.ref(below)
         # A slice of napari's list would be another one, with all its events.
         every = list(viewer.layers)
@@ -90,6 +91,12 @@ class Kept:
         if not np.array_equal(wanted["affine"], layer.affine.affine_matrix):
             layer.affine = wanted["affine"]
 
+    def _on_visible(self, event: Any = None) -> None:
+        """Be seen with the layer below, and not without it."""
+        layer, below = None if self._layer is None else self._layer(), self.below
+        if layer is not None and below is not None:
+            layer.visible = below.visible
+
     def _on_removed(self, event: Any) -> None:
         """Go with the layer below; note what the user takes away."""
         layer, below = None if self._layer is None else self._layer(), self.below
@@ -107,6 +114,7 @@ class Kept:
         if below is not None:
             for emitter in _placings(below):
                 emitter.disconnect(self._on_moved)
+            below.events.visible.disconnect(self._on_visible)
 
 
 def _placings(layer: Layer) -> list[Any]:

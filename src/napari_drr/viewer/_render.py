@@ -10,7 +10,13 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from napari_drr.recipe import Attenuation, CTReference, DetectorSettings, Recipe
+from napari_drr.recipe import (
+    Attenuation,
+    CTReference,
+    DetectorSettings,
+    Recipe,
+    RendererSettings,
+)
 from napari_drr.recipe._ct import world_affine
 from napari_drr.recipe._rendering import call_options
 from napari_drr.viewer._coarse import coarse, enlarged
@@ -21,6 +27,10 @@ if TYPE_CHECKING:
     from torchio import Subject
 
     from napari_drr.rendering.drr import DRR
+
+
+# Twice the voxels of a coarse CT that a ray meets.
+PREVIEW_POINTS = 320
 
 
 class Renderer:
@@ -48,11 +58,12 @@ class Renderer:
             Cancelled: If the request was cancelled.
             ValueError: If CT, labels and recipe don't fit.
         """
-        start = time.perf_counter()
         subject = self._read(request)
+        start = time.perf_counter()
         recipe = replace(request.recipe, ct=self._subjects.ct)
         key, known = view_of(request), self._last
-        if known is not None and known[0] == key and not recipe.weights():
+        is_known = known is not None and known[0] == key and request.expected is None
+        if known is not None and is_known and not recipe.weights():
             # Structures were hidden and are shown again: the very image that was there before.
             return replace(known[1], recipe=recipe, seconds=time.perf_counter() - start)
         request.check()
@@ -87,15 +98,20 @@ class Renderer:
         """
         import torch
 
-        start = time.perf_counter()
         subject = self._read(request)
         full = request.recipe
-        larger = self._larger_voxels(request, subject) or subject
+        if full.ct != self._subjects.ct:
+            full = replace(full, ct=self._subjects.ct)
+        larger = subject
+        if full.renderer.reduction == "sum":  # the largest sample of larger voxels is another one
+            larger = self._larger_voxels(request, subject) or subject
+        start = time.perf_counter()
         few = replace(
             full,
             ct=CTReference(),  # the coarse CT is another one
             detector=_with_shape(full.detector, shape),
             isocenter=_isocenter(full, subject),
+            renderer=_with_few_points(full.renderer),
         )
         drr = self._coarse.drr(few, larger, self._subject_key)
         drr.warns = False  # the full image will tell
@@ -149,7 +165,7 @@ class Renderer:
             seconds: The time that there is.
         """
         if self._subject is None or self._subject_key != request.inputs.key:
-            return True  # nothing to preview before the CT is read
+            return False  # the CT has yet to be read, which takes a while
         key = view_of(request)
         if self.apart is not None and self.apart.key == key:
             return True
@@ -286,6 +302,13 @@ def _mapped(attenuation: Attenuation) -> dict[str, Any]:
 def _kind(recipe: Recipe) -> tuple[Any, ...]:
     """Return what the time per pixel depends on, roughly."""
     return (recipe.renderer, recipe.attenuation, bool(recipe.weights()))
+
+
+def _with_few_points(renderer: RendererSettings) -> RendererSettings:
+    """Return the same renderer with no more samples than larger voxels have a use for."""
+    if renderer.renderer == "siddon" or renderer.reduction != "sum":
+        return renderer
+    return replace(renderer, n_points=min(renderer.n_points, PREVIEW_POINTS))
 
 
 def _with_shape(detector: DetectorSettings, shape: tuple[int, int]) -> DetectorSettings:

@@ -119,6 +119,7 @@ class Rendering:
         try:
             request = self._request(session, prepares=session.labels is not None)
         except ValueError as error:
+            self._outbox = Outbox()
             self._loop.cancel()
             self._tell_failure(session, error)
             return
@@ -257,12 +258,11 @@ class Rendering:
         return session
 
     def _request(self, session: Session, *, prepares: bool = False) -> Request:
-        expected, session._expected = session._expected, None
         return Request(
             recipe=session.recipe,
             inputs=session._inputs.snapshot(),
             channels=_channel_ids(session),
-            expected=expected,
+            expected=session._expected,
             cancel=threading.Event(),
             progress=self._reporter(),
             prepares=prepares,
@@ -271,7 +271,9 @@ class Rendering:
     def _submit(self, session: Session, job: Job) -> None:
         self._job = self._fresh = job
         if self._warm is not None and not self._warm.is_set():
-            session.events.message.emit("Compiling the renderer, once after installation ...")
+            session.events.message.emit(
+                "Loading the renderer; after installation it is compiled, which takes longer ..."
+            )
         self._loop.submit(job)
 
     # From the worker's thread back to the main one
@@ -331,6 +333,8 @@ class Rendering:
         is_moving = session.live and self.post is not None
         layer = self.outputs.show(session.viewer, result, session.ct, session.masks, is_moving)
         self._last, self._failed = result, None
+        if not result.is_preview:
+            session._expected = None  # whether it is the CT that was meant has been told
         # The renderer knows which CT it was; nothing that is shown changes.
         if session.recipe.ct != result.recipe.ct:
             session._recipe = replace(session.recipe, ct=result.recipe.ct)

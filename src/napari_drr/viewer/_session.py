@@ -244,7 +244,9 @@ class Session(ChosenLayers, Remedies):
 
         recipe = load_recipe(path)
         self._expected = recipe.ct
-        self.recipe = replace(self._of_these_layers(recipe), ct=recipe.ct)
+        before, self.recipe = self.recipe, replace(self._of_these_layers(recipe), ct=recipe.ct)
+        if replace(before, ct=recipe.ct) == self.recipe:
+            self._update()  # the same settings, of another CT perhaps
 
     def script(self) -> str:
         """Return a Python script that makes the same image from the CT's file."""
@@ -295,6 +297,8 @@ class Session(ChosenLayers, Remedies):
 
     def _on_output_removed(self, name: str) -> None:
         """Leave away what the user deleted, until it is asked for again."""
+        if name == RADIOGRAPH and self.ct is None:
+            return  # there is nothing that could be live
         if name == RADIOGRAPH:
             self._rendering.give_up_live()
             if self.live:

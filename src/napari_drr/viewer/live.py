@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from weakref import WeakKeyDictionary, finalize
 from napari_drr.viewer._pace import Pace
 from napari_drr.viewer._render import Renderer
 from napari_drr.viewer._requests import Cancelled, Request, Result, Settled
+
+_log = logging.getLogger(__name__)
 
 Deliver = Callable[["Job", Result | Settled | BaseException], None]
 
@@ -195,19 +198,26 @@ class _Slot:
 
 def _work(slot: _Slot, renderer: Renderer, pace: Pace) -> None:
     while (item := slot.take()) is not None:
-        if not isinstance(item, Job):
-            item()
-            continue
-        try:
-            _render(item, slot, renderer, pace)
-        except BaseException as error:  # noqa: BLE001 - whoever waits is told, whatever it is
-            if not item.future.done():
-                item.future.set_exception(error)
-            # Whoever gave it up knows.
-            if item.deliver is not None and not isinstance(error, Cancelled):
-                item.deliver(item, error)
+        if isinstance(item, Job):
+            _serve(item, slot, renderer, pace)
+        else:
+            try:
+                item()
+            except Exception:  # noqa: BLE001 - jobs go on, and tell what is wrong when they meet it
+                _log.exception("What was to be done in the background failed.")
         # Nothing of it is kept while the thread waits.
         del item
+
+
+def _serve(job: Job, slot: _Slot, renderer: Renderer, pace: Pace) -> None:
+    try:
+        _render(job, slot, renderer, pace)
+    except BaseException as error:  # noqa: BLE001 - whoever waits is told, whatever it is
+        if not job.future.done():
+            job.future.set_exception(error)
+        # Whoever gave it up knows.
+        if job.deliver is not None and not isinstance(error, Cancelled):
+            job.deliver(job, error)
 
 
 def _render(job: Job, slot: _Slot, renderer: Renderer, pace: Pace) -> None:

@@ -16,7 +16,7 @@ from napari.qt import QtViewer
 from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QCloseEvent, QShowEvent
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_drr.viewer import _main_thread, layers
 from napari_drr.viewer._anatomy import Anatomy, anatomy
@@ -170,7 +170,8 @@ class CArmView(QWidget):
         except ValueError:
             return None, None, None
         box = Box(affine, tuple(voxels.shape))
-        return voxels, box, (id(layer.data), box.shape, affine.tobytes())
+        # The session counts edits, also those in place that it was told of.
+        return voxels, box, (self.session._inputs.voxels_key, box.shape, affine.tobytes())
 
     def _show_anatomy(self, key: tuple[Any, ...] | None, found: Anatomy) -> None:
         if key == self._ct_key:
@@ -205,8 +206,16 @@ class CArmView(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         """Catch up with what happened while nobody looked."""
         super().showEvent(event)
+        self._keep_docked()
         self._on_inputs()
         self._drawing.ask()
+
+    def _keep_docked(self) -> None:
+        """Refuse to float: a window of its own has another OpenGL context, and would stay black."""
+        dock = self.parent()
+        if isinstance(dock, QDockWidget):
+            floats = QDockWidget.DockWidgetFeature.DockWidgetFloatable
+            dock.setFeatures(dock.features() & ~floats)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Let everything go."""

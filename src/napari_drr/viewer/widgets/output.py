@@ -205,6 +205,7 @@ class OutputSection(Container):
         if saves:
             dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
             dialog.setDefaultSuffix("drr.json" if kinds is RECIPES else "drr.tif")
+            dialog.filterSelected.connect(partial(_follow_kind, dialog))
         dialog.fileSelected.connect(answer)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
@@ -287,3 +288,8 @@ class OutputSection(Container):
     def _say(self, message: str) -> None:
         self.message_line.is_warning = False
         self.message_line.value = message
+
+
+def _follow_kind(dialog: QFileDialog, kind: str) -> None:
+    """Give a name without an ending that of the kind which was chosen, as in `(*.drr.png)`."""
+    dialog.setDefaultSuffix(kind.rpartition("(*.")[2].split()[0].rstrip(")"))
