@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,11 @@ from napari_drr.viewer._carm import CArm
 if TYPE_CHECKING:
     from napari_drr.recipe import Recipe
     from napari_drr.viewer._session import Session
+
+
+# Previews take their letters and marks along no more often than this: they cost as much as the
+# picture. The full image, which follows when the drag rests, always does.
+EVERY_S = 0.1
 
 
 class Annotating:
@@ -27,6 +33,7 @@ class Annotating:
         self._session = weakref.ref(session)
         self._annotations = Annotations()
         self._recipe: Recipe | None = None
+        self._next_s = 0.0
         events = session.events
         events.rendered.connect(self._on_rendered)
         for signal in (events.marker, events.ray, events.inputs):
@@ -42,7 +49,9 @@ class Annotating:
     def _on_rendered(self, result: Any) -> None:
         # What the radiograph shows; the session's recipe may be ahead of it.
         self._recipe = result.recipe
-        self._show()
+        if not result.is_preview or time.perf_counter() >= self._next_s:
+            self._next_s = time.perf_counter() + EVERY_S
+            self._show()
 
     def _on_link(self, _: Any = None) -> None:
         self._show()
