@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -116,29 +115,14 @@ def select(viewer: ViewerModel, chosen: list[Layer]) -> None:
         all_layers.selection = wanted
 
 
-def survive_last_volume(viewer: ViewerModel, post: Callable[[Callable[[], None]], None]) -> None:
-    """Hide 2-D images until the event loop's next turn, if the last volume was just removed.
-
-    napari 0.9.2 draws a 2-D image that is left alone after a 3-D one with a texture that is gone,
-    and the program ends (seen with software OpenGL; hidden layers are not drawn).
+def on_removing(viewer: ViewerModel, callback: Callable[[Any], None]) -> None:
+    """Call a function whenever a layer is about to leave the viewer.
 
     Args:
         viewer: The viewer, or napari's proxy of it.
-        post: Runs a function on the main thread, soon.
+        callback: The function; a method is held weakly.
     """
-    left = list(unwrap(viewer).layers)
-    shown = [weakref.ref(layer) for layer in left if layer.ndim == 2 and layer.visible]
-    if any(layer.ndim > 2 for layer in left) or not shown:
-        return
-    for layer in left:
-        layer.visible = False
-
-    def show_again() -> None:
-        for alive in shown:
-            if (layer := alive()) is not None:
-                layer.visible = True
-
-    post(show_again)
+    unwrap(viewer).layers.events.removing.connect(callback)
 
 
 def on_removed(viewer: ViewerModel, callback: Callable[[Any], None]) -> None:

@@ -282,8 +282,6 @@ class Session(ChosenLayers, Remedies):
     def _on_layer_removed(self, event: Any) -> None:
         # The next one that is opened may be taken without asking.
         if event.value is self.ct:
-            if (post := self._rendering.post) is not None:
-                layers.survive_last_volume(self.viewer, post)
             self._rendering.close()
             self._decided.discard("ct")
             self._take_ct(None)
@@ -342,8 +340,10 @@ def _new_session(viewer: ViewerModel) -> Session:
         created = Session(viewer, None, first)
     else:
         from napari_drr.viewer import _main_thread
+        from napari_drr.viewer.widgets._canvas import keep_removals_in_context
 
         created = Session(viewer, _main_thread.post, first)
         _main_thread.at_quit(created.close)
+        keep_removals_in_context(viewer)
     created._rendering.follow_preferences()
     return created

@@ -14,10 +14,10 @@ from napari_drr.viewer._choices import (
     named_structures,
     not_offered,
     on_removed,
+    on_removing,
     select,
     selected,
     shown,
-    survive_last_volume,
     volumes,
 )
 from napari_drr.viewer._colors import structure_color, structure_colormap
@@ -99,6 +99,7 @@ __all__ = [
     "no_volume",
     "not_offered",
     "on_removed",
+    "on_removing",
     "radiograph_layer_data",
     "restyle_radiograph",
     "select",
@@ -110,7 +111,6 @@ __all__ = [
     "structure_color",
     "structure_colormap",
     "structures_from_layer",
-    "survive_last_volume",
     "unwrap",
     "volume_from_layer",
     "volume_shown",
