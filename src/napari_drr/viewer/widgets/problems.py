@@ -52,8 +52,8 @@ class ProblemSection(Container):
             (events.failed, self.renew),
             (events.status, self._on_status),
         )
-        self._show()
         self.renew()
+        self._show()
 
     def renew(self, *_: Any) -> None:
         """Look for problems and show them."""
