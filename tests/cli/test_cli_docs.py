@@ -14,7 +14,7 @@ def test_the_code_of_the_recipes_page_runs(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     page = (DOCS / "reference" / "recipe.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     exec("\n".join(blocks), {})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["drr.tif", "view.json"]
 
