@@ -373,6 +373,23 @@ def test_a_dock_closed_and_opened_again_goes_on(make_napari_viewer, phantom, qtb
     s.close()
 
 
+def test_a_dock_tells_of_an_array_that_can_be_no_ct(make_napari_viewer, phantom, qtbot):
+    viewer = make_napari_viewer()
+    fill(viewer, phantom)
+    s = go_live(viewer)
+    _, widget = viewer.window.add_plugin_dock_widget("napari-drr", "DRR")
+    wait(qtbot, s)
+    ct = viewer.layers["ct"]
+    ct.data = np.stack([ct.data, ct.data])
+    button, choice = widget.output.render_button, widget.inputs.ct_choice
+    qtbot.waitUntil(lambda: not button.enabled)
+    assert "'ct' is 4-D by now" in button.tooltip
+    assert widget.problems.buttons[0].text == "Take volume"
+    widget.problems.buttons[0].native.click()
+    assert choice.value is s.ct is viewer.layers["ct at 0"]
+    assert button.enabled
+
+
 def test_a_failure_is_told_once_while_it_lasts(open_live, qtbot):
     viewer, s = open_live()
     failures = []

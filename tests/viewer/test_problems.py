@@ -221,7 +221,7 @@ def test_what_is_not_finite_is_replaced_by_air(s, add):
     holed[2:5] = np.nan
     holed[6, :, 4], holed[7, :, 4] = np.inf, -np.inf
     add(holed, contrast_limits=(-1000, 1000))
-    problem = the_one(s, "NaN or infinite")
+    problem = the_one(s, "NaN or infinity for")
     assert (problem.severity, problem.remedy) == ("error", "fill_ct")
     s.solve(problem)
     assert (s.ct.data[2:5] == -1000).all()
@@ -239,7 +239,7 @@ def test_one_bad_voxel_is_found_once_a_render_failed(s, add):
     assert s.problems() == ()
     with pytest.raises(ValueError, match="finite HU"):
         s.render()
-    assert the_one(s, "1 voxels that are NaN").remedy == "fill_ct"
+    assert the_one(s, "NaN or infinity for one voxel").remedy == "fill_ct"
     s.ct.data = np.nan_to_num(holed, nan=-1000.0)
     assert s.problems() == ()
 

@@ -119,8 +119,9 @@ def of_values(layer: Image, scan: Scan) -> Iterator[Problem]:
     """
     name = repr(layer.name)
     if scan.not_finite:
-        number = f"{scan.not_finite} voxels" if scan.is_whole else "voxels"
-        yield Problem(f"{name} holds {number} that are NaN or infinite.", "error", "fill_ct")
+        counted = "one voxel" if scan.not_finite == 1 else f"{scan.not_finite} voxels"
+        number = counted if scan.is_whole else "some voxels"
+        yield Problem(f"{name} has NaN or infinity for {number}.", "error", "fill_ct")
     elif scan.is_flat:
         yield Problem(
             f"Every voxel of {name} is {scan.low:g}: there is nothing to see. Check that the file "

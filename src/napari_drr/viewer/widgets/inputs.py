@@ -157,7 +157,8 @@ class InputSection(Container):
             with box.changed.blocked():
                 if layer not in box.choices:
                     box.reset_choices()
-                box.value = layer
+                # Its array may have become none that is offered; the problems tell.
+                box.value = layer if layer in box.choices else None
         with self.frame_choice.changed.blocked():
             self.frame_choice.value = session.frame
         self.hint.visible = session.ct is None

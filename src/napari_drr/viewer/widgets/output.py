@@ -225,7 +225,9 @@ class OutputSection(Container):
     def _show_inputs(self) -> None:
         """Disable what can't work, and say why."""
         session = self._session
-        allow(self.render_button, RENDER, "" if session.ct is not None else NO_CT)
+        faults = [str(p) for p in session.problems("layers") if p.severity == "error"]
+        reason = faults[0] if faults else ""
+        allow(self.render_button, RENDER, NO_CT if session.ct is None else reason)
         for box, tip in ((self.mask_labels, LABELS), (self.mask_images, IMAGES)):
             allow(box, tip, "" if session.labels is not None else NO_LABELS)
 
@@ -266,6 +268,7 @@ class OutputSection(Container):
 
         self._be_busy(False)
         self.status_line.value = "Not rendered."
+        self._show_inputs()
         self._warn(message)
         # Once: a slider that is dragged fails at every move.
         if message != self._told_error:
