@@ -116,12 +116,21 @@ def follow(section: Container[Any], *pairs: tuple[Any, Callable[..., None]]) -> 
     """
     for signal, slot in pairs:
         signal.connect(slot)
-    # Qt's connection is out of reach for Python's collector, and must not hold the section.
-    held = [(signal, WeakMethod(slot)) for signal, slot in pairs]
+    link = _Link([(signal, WeakMethod(slot)) for signal, slot in pairs])
+    # The widget keeps it, and Qt refers to its method weakly. A function or a lambda would be Qt's
+    # alone: Python's collector empties it with the widget, and Qt calls what is left of it.
+    links = section.native.__dict__.setdefault("_drr_links", [])
+    links.append(link)
+    section.native.destroyed.connect(link.let_go)
 
-    def let_go(*_: object) -> None:
-        for signal, slot in held:
+
+class _Link:
+    """What a section follows; the section's methods are held weakly."""
+
+    def __init__(self, pairs: list[tuple[Any, WeakMethod[Callable[..., None]]]]) -> None:
+        self._pairs = pairs
+
+    def let_go(self, *_: object) -> None:
+        for signal, slot in self._pairs:
             if (alive := slot()) is not None:
                 signal.disconnect(alive)
-
-    section.native.destroyed.connect(let_go)

@@ -32,7 +32,8 @@ class Gesture(QObject):
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(self.end)
-        self.destroyed.connect(lambda *_: _close_late(opened))
+        # A method, which Qt refers to weakly; see `_binding.follow`.
+        self.destroyed.connect(opened.close_late)
 
     @property
     def is_open(self) -> bool:
@@ -85,8 +86,7 @@ class _Opened:
             self.is_open = False
             self._session.end_gesture()
 
-
-def _close_late(opened: _Opened) -> None:
-    """End what a control that is gone has left open; the viewer may be gone, too."""
-    with suppress(RuntimeError):
-        opened.close()
+    def close_late(self, *_: object) -> None:
+        """End what a control that is gone has left open; the viewer may be gone, too."""
+        with suppress(RuntimeError):
+            self.close()

@@ -120,7 +120,8 @@ class CArmView(QWidget):
         for signal, slot in self._links:
             signal.connect(slot)
         # A closed window takes its widgets with it, without a word to them.
-        self.destroyed.connect(partial(_let_go_of, weakref.ref(self)))
+        self._farewell = _Farewell(weakref.ref(self))
+        self.destroyed.connect(self._farewell.say)  # a method; see `_binding.follow`
 
     # What the session tells
 
@@ -257,10 +258,16 @@ def _look(view: weakref.ref[CArmView], name: View, *_: object) -> None:
         alive._look(name)
 
 
-def _let_go_of(view: weakref.ref[CArmView], *_: object) -> None:
-    if (alive := view()) is not None and alive.canvas is not None:
-        alive.canvas = None
-        alive._unlink()
+class _Farewell:
+    """Lets go of what a view holds whose widgets a closed window has deleted."""
+
+    def __init__(self, view: weakref.ref[CArmView]) -> None:
+        self._view = view
+
+    def say(self, *_: object) -> None:
+        if (alive := self._view()) is not None and alive.canvas is not None:
+            alive.canvas = None
+            alive._unlink()
 
 
 def _find(voxels: torch.Tensor | Deferred, box: Box) -> Anatomy:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
 
+    from napari_drr.viewer._session import Session
+
 # What it asks for; a dock beside the canvas gets the window's whole height, one below it this.
 SIZE = QSize(350, 270)
 # Below the canvas it insists on this much: what is left of 800 pixels by napari's own docks.
@@ -181,7 +183,8 @@ class DRRWidget(QWidget):
             signal.connect(slot)
         # A closed window takes its widgets with it, without a word to them.
         drawn = self.session
-        self.destroyed.connect(lambda *_: _end(drawn))
+        self._end = _End(drawn)
+        self.destroyed.connect(self._end.of_session)  # a method; see `_binding.follow`
 
     def _begin(self) -> None:
         """Render what is there, and from now on every change, unless the user prefers not to."""
@@ -239,6 +242,16 @@ def _column(*widgets: QWidget) -> QWidget:
     for widget in widgets:
         layout.addWidget(widget)
     return column
+
+
+class _End:
+    """Ends a session's part in a dock that is gone."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def of_session(self, *_: object) -> None:
+        _end(self._session)
 
 
 def _end(session: Any) -> None:
