@@ -203,8 +203,10 @@ def _work(slot: _Slot, renderer: Renderer, pace: Pace) -> None:
         else:
             try:
                 item()
-            except Exception:  # noqa: BLE001 - jobs go on, and tell what is wrong when they meet it
-                _log.exception("What was to be done in the background failed.")
+            except Exception as error:  # noqa: BLE001 - jobs go on, and tell when they meet it
+                # No traceback: Python 3.11 parses source for one, which two threads may not do at
+                # once (SystemError: AST constructor recursion depth mismatch).
+                _log.error("What was to be done in the background failed: %r", error)
         # Nothing of it is kept while the thread waits.
         del item
 
