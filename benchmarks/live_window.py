@@ -154,13 +154,13 @@ def precomputed(window: Window, repeats: int) -> Seconds:
     ]
 
 
-def awaited(window: Window, positions: int) -> dict[str, Seconds]:
+def awaited(window: Window, positions: int, first: float = -50.0) -> dict[str, Seconds]:
     """Move the slider of alpha, each position awaited until it is painted."""
     row = window.dock.pose.rows["pose.alpha_deg"]
     painted, blocked = [], []
     row.slider.setSliderDown(True)
     for position in range(positions):
-        angle = round(-50.0 + position, 1)
+        angle = round(first + position, 1)
         start, window.blocked = time.perf_counter(), 0.0
         row.slider.setValue(angle)
         handled, delivered = time.perf_counter() - start, window.blocked
@@ -266,8 +266,9 @@ def measure(folder: Path, quick: bool) -> dict[str, Any]:
     window.wait(1.0)
     told["precomputed"] = precomputed(window, repeats)
     releases: Seconds = []
-    for _ in range(2 if quick else 5):
-        part = awaited(window, repeats // 5 if not quick else 10)
+    for run in range(2 if quick else 5):
+        # Other angles each time: an image that was shown last is not rendered again.
+        part = awaited(window, repeats // 5 if not quick else 10, -49.9 + run / 10)
         told.setdefault("painted", []).extend(part["painted"])
         told.setdefault("blocked", []).extend(part["blocked"])
         releases += part["release"]
