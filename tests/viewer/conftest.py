@@ -49,3 +49,31 @@ def open_dock(make_napari_viewer, thorax):
         return viewer, widget
 
     return make
+
+
+@pytest.fixture
+def phantom(thorax):
+    """The same, by the name of what it is."""
+    return thorax
+
+
+@pytest.fixture
+def viewer(thorax):
+    """A viewer without a window, with the phantom's CT and labels, in world coordinates."""
+    from docks import fill
+    from napari.components import ViewerModel
+
+    viewer = ViewerModel()
+    fill(viewer, thorax)
+    return viewer
+
+
+@pytest.fixture
+def s(viewer):
+    """The session of the viewer, with a small detector."""
+    from napari_drr import session
+
+    s = session(viewer)
+    s.detector.update(height=20, width=24, pixel_spacing_x=16.0, pixel_spacing_y=16.0)
+    yield s
+    s.close()

@@ -10,37 +10,11 @@ import pytest
 import torch
 from napari.components import ViewerModel
 
-from napari_drr import DRR, Recipe, load_phantom, read, session
+from napari_drr import DRR, Recipe, read, session
 from napari_drr.recipe import RendererSettings
 from napari_drr.viewer import layers
 from napari_drr.viewer._requests import Cancelled
 from napari_drr.viewer._session import Session
-
-SPACING = 12.0
-
-
-@pytest.fixture(scope="module")
-def phantom():
-    return load_phantom(spacing=SPACING, center_volume=False)
-
-
-@pytest.fixture
-def viewer(phantom):
-    """A viewer with the phantom's CT and labels, in world coordinates."""
-    viewer = ViewerModel()
-    voxels, how, _ = layers.image_layer_data(phantom.volume, "ct")
-    viewer.add_image(voxels.copy(), **how)
-    voxels, how, _ = layers.labels_layer_data(phantom.mask, phantom.structures, "labels")
-    viewer.add_labels(voxels.copy(), **how)
-    return viewer
-
-
-@pytest.fixture
-def s(viewer):
-    s = session(viewer)
-    s.detector.update(height=20, width=24, pixel_spacing_x=16.0, pixel_spacing_y=16.0)
-    yield s
-    s.close()
 
 
 def test_one_session_per_viewer(viewer):

@@ -6,35 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 
-from napari_drr import load_phantom, read, session
+from napari_drr import read
 from napari_drr.viewer import layers
 from napari_drr.viewer._session import Session
-
-
-@pytest.fixture(scope="module")
-def phantom():
-    return load_phantom(spacing=12.0, center_volume=False)
-
-
-@pytest.fixture
-def viewer(phantom):
-    """A viewer with the phantom's CT and labels, in world coordinates."""
-    viewer = ViewerModel()
-    voxels, how, _ = layers.image_layer_data(phantom.volume, "ct")
-    viewer.add_image(voxels.copy(), **how)
-    voxels, how, _ = layers.labels_layer_data(phantom.mask, phantom.structures, "labels")
-    viewer.add_labels(voxels.copy(), **how)
-    return viewer
-
-
-@pytest.fixture
-def s(viewer):
-    s = session(viewer)
-    s.detector.update(height=20, width=24, pixel_spacing_x=16.0, pixel_spacing_y=16.0)
-    yield s
-    s.close()
 
 
 def wait_for(condition, seconds=60):
@@ -246,3 +221,35 @@ def test_clearing_all_layers_leaves_it_live(posted, viewer, phantom):
     viewer.layers.remove("ct")
     viewer.layers.remove(radiograph)
     assert posted.live
+
+
+def test_a_radiograph_that_rests_stands_beside_its_ct_again(posted, viewer):
+    """While it moves, only its pixels are written."""
+    posted.live = True
+    settled(posted)
+    before = posted.output().affine.affine_matrix[1, 2]
+    far = np.add(viewer.layers["ct"].translate, (0.0, 0.0, 500.0))
+    viewer.layers["ct"].translate = viewer.layers["labels"].translate = far
+
+    def has_moved():
+        posted.run()
+        return abs(posted.output().affine.affine_matrix[1, 2] - before) > 400
+
+    wait_for(has_moved)
+
+
+def test_a_render_that_was_asked_for_is_placed_at_once_though_live(posted, viewer):
+    posted.live = True
+    settled(posted)
+    before = posted.output().affine.affine_matrix[1, 2]
+    far = np.add(viewer.layers["ct"].translate, (0.0, 0.0, 500.0))
+    viewer.layers["ct"].translate = viewer.layers["labels"].translate = far
+    assert abs(posted.render().affine.affine_matrix[1, 2] - before) > 400
+
+
+def test_what_was_styled_meanwhile_stays_styled_at_rest(posted):
+    posted.live = True
+    settled(posted)
+    posted.display.invert = True
+    posted._rendering.settle()
+    assert posted.output().metadata[layers.KEY]["display"]["invert"] is True

@@ -2,35 +2,8 @@
 
 import numpy as np
 import pytest
-from napari.components import ViewerModel
 
-from napari_drr import load_phantom, session
-from napari_drr.viewer import layers
-
-
-@pytest.fixture(scope="module")
-def phantom():
-    return load_phantom(spacing=12.0, center_volume=False)
-
-
-@pytest.fixture
-def viewer(phantom):
-    """A viewer with the phantom's CT and labels, in world coordinates."""
-    viewer = ViewerModel()
-    voxels, how, _ = layers.image_layer_data(phantom.volume, "ct")
-    viewer.add_image(voxels.copy(), **how)
-    voxels, how, _ = layers.labels_layer_data(phantom.mask, phantom.structures, "labels")
-    viewer.add_labels(voxels.copy(), **how)
-    return viewer
-
-
-@pytest.fixture
-def s(viewer):
-    s = session(viewer)
-    s.detector.update(height=20, width=24, pixel_spacing_x=16.0, pixel_spacing_y=16.0)
-    yield s
-    s.close()
-
+from napari_drr import session
 
 # Undo, gestures, and other ways to say a pose
 

@@ -102,8 +102,9 @@ def to_plain(value: object, hint: Any, path: str) -> Any:
         return _choice(value, get_args(hint), path)
     if origin is tuple:
         return _tuple(value, get_args(hint), path)
-    if is_dataclass(hint):  # which mypy does not take for a class
-        return value if isinstance(value, hint) else from_mapping(hint, value, path)  # type: ignore[type-var, arg-type]
+    if is_dataclass(hint):
+        part: type[Any] = hint  # type: ignore[assignment] # a class, which mypy can't tell
+        return value if isinstance(value, part) else from_mapping(part, value, path)
     return _SCALARS[hint](value, path)
 
 

@@ -146,9 +146,7 @@ class Rendering:
     def rest(self) -> None:
         """Render in full what was moving."""
         job, session = self._job, self._alive()
-        if job is None or not job.is_moving:
-            return
-        if job.future.done():
+        if job is None or not job.is_moving or job.future.done():
             return
         request = replace(job.request, cancel=threading.Event())
         self._submit(session, Job(request, self._deliver(), is_live=True, previews=False))
@@ -158,7 +156,8 @@ class Rendering:
         session, last = self._session(), self._last
         if session is None or session._viewer() is None or last is None or last.is_preview:
             return
-        self.outputs.settle(session.viewer, last.recipe, session.ct)
+        recipe = replace(last.recipe, display=session.recipe.display)
+        self.outputs.settle(session.viewer, recipe, session.ct)
 
     def restyle(self) -> None:
         """Show the same line integrals as the recipe's display says."""
@@ -329,8 +328,8 @@ class Rendering:
         # How it looks may have changed meanwhile, for which nothing is rendered.
         recipe = replace(result.recipe, display=session.recipe.display)
         result = replace(result, recipe=recipe)
-        # Live, `settle` does the rest when nothing newer comes.
-        is_moving = session.live and self.post is not None
+        # `settle` does the rest for a live job, when nothing newer comes.
+        is_moving = self._job is not None and self._job.is_live
         layer = self.outputs.show(session.viewer, result, session.ct, session.masks, is_moving)
         self._last, self._failed = result, None
         if not result.is_preview:

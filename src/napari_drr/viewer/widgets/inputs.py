@@ -33,6 +33,22 @@ class InputSection(Container):
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._make_parts()
+        super().__init__(
+            widgets=[
+                self.hint,
+                row(self.ct_choice, self.open_menu, label="CT"),
+                row(self.labels_choice, self.reload_button, label="labels"),
+                row(self.frame_choice, self.radiological, label="frame"),
+            ],
+            labels=False,
+        )
+        compact(self)
+        self._connect()
+        self._show()
+        self._show_orientation()
+
+    def _make_parts(self) -> None:
         self.ct_choice = choice(
             self._volumes, "The image layer that holds the CT, in HU.", nullable=True
         )
@@ -60,19 +76,6 @@ class InputSection(Container):
         )
         self.hint = Label(value=EMPTY)
         self.hint.native.setWordWrap(True)
-        super().__init__(
-            widgets=[
-                self.hint,
-                row(self.ct_choice, self.open_menu, label="CT"),
-                row(self.labels_choice, self.reload_button, label="labels"),
-                row(self.frame_choice, self.radiological, label="frame"),
-            ],
-            labels=False,
-        )
-        compact(self)
-        self._connect()
-        self._show()
-        self._show_orientation()
 
     def _connect(self) -> None:
         session = self._session

@@ -40,7 +40,26 @@ class RendererSection(RecipeContainer):
         self.multiplier = _factor()
         self.resolved = TextLine()
         self.resolved.label.setMinimumWidth(RESOLVED_WIDTH)
-        rows: dict[str, BaseValueWidget] = {
+        rows = self._make_rows()
+        renderer, points, reduction, backend, kind, energy, bone, multiplier = rows.values()
+        super().__init__(
+            session,
+            rows,
+            [
+                row(renderer, points, label="method"),
+                row(reduction, label="reduction"),
+                row(backend, self.resolved, label="backend"),
+                row(kind, energy, label="attenuation"),
+                row(bone, label="bone", tooltip=BONE_TIP),
+                row(multiplier, label="multiplier", tooltip=MULTIPLIER_TIP),
+            ],
+        )
+        follow(self, (session.events.status, self._show_status))
+        if session.status is not None:
+            self._show_status(session.status)
+
+    def _make_rows(self) -> dict[str, BaseValueWidget]:
+        return {
             "renderer.renderer": choice(
                 ["siddon", "trilinear"], "siddon is exact; trilinear is smooth."
             ),
@@ -60,22 +79,6 @@ class RendererSection(RecipeContainer):
             "attenuation.bone_weight": self.bone,
             "attenuation.bone_attenuation_multiplier": self.multiplier,
         }
-        renderer, points, reduction, backend, kind, energy, bone, multiplier = rows.values()
-        super().__init__(
-            session,
-            rows,
-            [
-                row(renderer, points, label="method"),
-                row(reduction, label="reduction"),
-                row(backend, self.resolved, label="backend"),
-                row(kind, energy, label="attenuation"),
-                row(bone, label="bone", tooltip=BONE_TIP),
-                row(multiplier, label="multiplier", tooltip=MULTIPLIER_TIP),
-            ],
-        )
-        follow(self, (session.events.status, self._show_status))
-        if session.status is not None:
-            self._show_status(session.status)
 
     def summary(self) -> str:
         """Return what the section holds, in a few words."""
