@@ -77,3 +77,19 @@ def s(viewer):
     s.detector.update(height=20, width=24, pixel_spacing_x=16.0, pixel_spacing_y=16.0)
     yield s
     s.close()
+
+
+@pytest.fixture
+def open_ct():
+    """Open a CT and its session; both are there until the test's end."""
+    from hand import open_session
+
+    opened = []
+
+    def make(image):
+        opened.append(open_session(image))
+        return opened[-1][1]
+
+    yield make
+    for _, s in opened:
+        s.close()

@@ -5,33 +5,14 @@ import weakref
 
 import numpy as np
 import pytest
-from hand import Hand, add_labels, at_pixel, block, open_session, opened, told
+from hand import Hand, add_labels, at_pixel, block, opened, told
 
-from napari_drr import load_phantom, session
+from napari_drr import session
 from napari_drr.viewer import layers
 from napari_drr.viewer._carm import CArm
 
 AXIAL, CORONAL, SAGITTAL = (0, 1, 2), (1, 0, 2), (2, 0, 1)
 ORIENTATIONS = [layers.RADIOLOGICAL, ("towards", "down", "right")]
-
-
-@pytest.fixture
-def open_ct():
-    """Open a CT and its session; both are there until the test's end."""
-    opened = []
-
-    def make(image):
-        opened.append(open_session(image))
-        return opened[-1][1]
-
-    yield make
-    for _, s in opened:
-        s.close()
-
-
-@pytest.fixture(scope="module")
-def phantom():
-    return load_phantom(spacing=12.0, center_volume=False)
 
 
 @pytest.fixture

@@ -2,29 +2,9 @@
 
 import numpy as np
 import pytest
-from hand import Hand, add_labels, at_pixel, block, open_session, opened
+from hand import Hand, add_labels, at_pixel, block, opened
 
-from napari_drr import load_phantom
 from napari_drr.viewer._carm import CArm
-
-
-@pytest.fixture
-def open_ct():
-    """Open a CT and its session; both are there until the test's end."""
-    opened = []
-
-    def make(image):
-        opened.append(open_session(image))
-        return opened[-1][1]
-
-    yield make
-    for _, s in opened:
-        s.close()
-
-
-@pytest.fixture(scope="module")
-def phantom():
-    return load_phantom(spacing=12.0, center_volume=False)
 
 
 @pytest.fixture
