@@ -27,7 +27,9 @@ MEASURED = 9
 
 
 class Pace:
-    """Chooses the size of previews: rendering takes about half of what the window takes to paint.
+    """Chooses the size of previews: they take at most half of what the window takes to paint.
+
+    It is less where the main thread would not wait so long, see `PATIENCE`.
 
     Args:
         budget: Seconds that a preview may take instead; None for half of the paint.
