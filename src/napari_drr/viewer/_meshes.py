@@ -93,19 +93,6 @@ def ball(center: Sequence[float] | Vector, radius: float, color: Color) -> Mesh:
     return Mesh(np.asarray(center) + radius * normals, faces, shaded(normals, color))
 
 
-def sheet(corners: Float[ArrayLike, "n 3"], color: Color) -> Mesh:
-    """Return the triangles from the first corner to all pairs of the others, one after another.
-
-    Args:
-        corners: World mm; the first is the tip, the others go around and close.
-        color: Of all of it.
-    """
-    vertices = np.asarray(corners, dtype=np.float64)
-    around = np.arange(1, len(vertices))
-    faces = np.column_stack([np.zeros_like(around), around, np.roll(around, -1)])
-    return Mesh(vertices, faces, _plain(len(vertices), color))
-
-
 def shaded(normals: Vertices, color: Color) -> Float[NDArray[np.float32], "n 4"]:
     """Return a color under the fixed light, for each vertex.
 
