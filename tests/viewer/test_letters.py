@@ -341,6 +341,16 @@ def test_what_the_session_links_is_shown(s):
     assert LETTERS not in s.viewer.layers
 
 
+def test_the_mark_is_where_the_shown_radiograph_has_the_point(s):
+    s.render()
+    point = (10.0, 5.0, -20.0)
+    column, row = CArm.of(s.recipe, s.center).pixel(point)
+    s.live = False
+    s.isocenter = (30.0, 20.0, 10.0)
+    s.marker = point
+    np.testing.assert_allclose(s.viewer.layers[MARKS].data[0], [row - 0.5, column - 0.5])
+
+
 def test_a_session_that_ends_leaves_no_reference(viewer, ct, drr):
     notes = Annotations()
     notes.show(viewer, RECIPE, drr)

@@ -8,7 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from napari_drr.viewer._annotations import Annotations
-from napari_drr.viewer._carm import CArm
+from napari_drr.viewer._carm import Box, CArm, Point
+from napari_drr.viewer._grids import grid_of
 
 if TYPE_CHECKING:
     from napari_drr.recipe import Recipe
@@ -70,8 +71,7 @@ class Annotating:
         radiograph, marker = session.output("DRR"), None
         if radiograph is None:
             return
-        center = recipe.isocenter or session.center
-        if session.marker is not None and center is not None:
+        if session.marker is not None and (center := _center(session, recipe)) is not None:
             marker = CArm.of(recipe, center).pixel(session.marker)
         self._annotations.show(
             session.viewer, recipe, radiograph, marker, session.ray, letters=session.letters
@@ -83,3 +83,10 @@ class Annotating:
         self._annotations.show_ray(
             session.viewer, recipe, session.ct, session.frame, session.marker, session.ray
         )
+
+
+def _center(session: Session, recipe: Recipe) -> Point | None:
+    """Return what a recipe's C-arm turns about; the session's own isocenter may be another."""
+    if recipe.isocenter is not None or session.ct is None:
+        return recipe.isocenter
+    return Box(*grid_of(session.ct, session.frame)).center
