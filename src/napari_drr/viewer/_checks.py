@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_drr.viewer import _layer_checks
 from napari_drr.viewer._carm import Box, CArm
+from napari_drr.viewer._grids import full_resolution
 from napari_drr.viewer._lazy import Deferred, is_lazy
 from napari_drr.viewer._problems import SEVERITIES, About, Problem
 from napari_drr.viewer._scan import Scan
@@ -83,7 +84,7 @@ class Checks:
 
 def _in_memory(session: Session, ct: Image) -> NDArray[Any] | None:
     """Return the CT's voxels, or None where they are not loaded yet."""
-    data = ct.data[0] if ct.multiscale else ct.data
+    data = full_resolution(ct)
     if not is_lazy(data):
         array: NDArray[Any] = data
         return array

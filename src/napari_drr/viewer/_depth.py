@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_drr.viewer._carm import Box, Segment, Vector
 from napari_drr.viewer._frames import Affine
+from napari_drr.viewer._scan import AIR_HU
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from napari_drr.recipe import Structure
     from napari_drr.viewer._requests import Inputs
 
-AIR_HU = -1000.0
 # Two samples to a voxel; a ray through a very fine CT takes longer steps.
 PER_VOXEL, MOST_SAMPLES = 2, 4096
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_drr.viewer._frames import RAS_FROM_LPS, REVERSE, Affine, millimeters
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Labels
+    from napari.layers import Image, Labels, Layer
 
 # An axis that leaves its own world axis by less than this share of a voxel is straight.
 UNSEEN_DRIFT = 0.5
@@ -108,12 +109,23 @@ def world_from_data(layer: Image | Labels) -> Affine:
     Raises:
         ValueError: If the layer's units are not lengths.
     """
-    points = np.vstack([np.zeros(3), np.eye(3)])
-    origin, *ends = (np.array(layer.data_to_world(point), dtype=np.float64) for point in points)
-    affine: Affine = np.eye(4)
-    affine[:3, :3] = np.column_stack([end - origin for end in ends])
-    affine[:3, 3] = origin
-    return np.diag([*_units(layer), 1.0]) @ affine
+    return np.diag([*_units(layer), 1.0]) @ matrix_of(layer)
+
+
+def matrix_of(layer: Layer) -> NDArray[np.float64]:
+    """Return a layer's whole transform: its world from its array's indices, in its own units."""
+    ndim = layer.ndim
+    points = np.vstack([np.zeros(ndim), np.eye(ndim)])
+    origin, *ends = (np.array(layer.data_to_world(point), dtype=float) for point in points)
+    affine: NDArray[np.float64] = np.eye(ndim + 1)
+    affine[:-1, :-1] = np.column_stack([end - origin for end in ends])
+    affine[:-1, -1] = origin
+    return affine
+
+
+def full_resolution(layer: Image | Labels) -> Any:
+    """Return a layer's array, of a multiscale layer its finest: NumPy's, or a lazy one."""
+    return layer.data[0] if layer.multiscale else layer.data
 
 
 def _units(layer: Image | Labels) -> list[float]:

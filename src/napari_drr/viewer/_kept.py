@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_drr.viewer._grids import matrix_of
 from napari_drr.viewer._screen import is_radiograph
 
 if TYPE_CHECKING:
@@ -130,14 +131,3 @@ def placed_on(layer: Layer) -> dict[str, NDArray[np.float64]]:
     matrix = matrix_of(layer)
     scale = np.linalg.norm(matrix[:-1, :-1], axis=0)
     return {"scale": scale, "affine": matrix @ np.diag([*(1 / scale), 1.0])}
-
-
-def matrix_of(layer: Layer) -> NDArray[np.float64]:
-    """Return a layer's whole transform: its world from its array's indices, in its own units."""
-    ndim = layer.ndim
-    points = np.vstack([np.zeros(ndim), np.eye(ndim)])
-    origin, *ends = (np.array(layer.data_to_world(point), dtype=float) for point in points)
-    affine: NDArray[np.float64] = np.eye(ndim + 1)
-    affine[:-1, :-1] = np.column_stack([end - origin for end in ends])
-    affine[:-1, -1] = origin
-    return affine

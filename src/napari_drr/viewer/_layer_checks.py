@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_drr.viewer import layers
 from napari_drr.viewer._carm import Box
+from napari_drr.viewer._grids import full_resolution
 from napari_drr.viewer._lazy import is_lazy, too_large
 from napari_drr.viewer._problems import Problem
 from napari_drr.viewer._scan import Scan
@@ -213,7 +214,7 @@ def _of_affine(name: str, grid: LayerGrid) -> Iterator[Problem]:
 
 def _of_array(layer: Image | Labels) -> Iterator[Problem]:
     name = repr(layer.name)
-    data = layer.data[0] if layer.multiscale else layer.data
+    data = full_resolution(layer)
     if layer.multiscale:
         yield Problem(f"{name} is multiscale: its full resolution is rendered.", "note")
     if not is_lazy(data):

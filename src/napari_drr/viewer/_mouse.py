@@ -285,7 +285,7 @@ def _show_ray(session: Session, pixel: tuple[float, float]) -> None:
     if ct is None or center is None:
         return
     inputs = session._inputs.snapshot()
-    box = Box(inputs.affine, tuple(inputs.hounsfield.shape))
+    box = Box(inputs.affine, inputs.shape)
     segment = box.clip(CArm.of(session.recipe, center).ray(pixel))
     if segment is None:
         session.events.message.emit("This ray misses the CT.")

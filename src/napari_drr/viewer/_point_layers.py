@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 
+from napari_drr.viewer._grids import full_resolution
 from napari_drr.viewer._meshes import Color
 
 if TYPE_CHECKING:
@@ -83,4 +84,4 @@ def colored(is_shown: Bool[NDArray[np.bool_], " n"], color: Color) -> Colors:
 
 def shape_of(layer: Image) -> tuple[int, ...]:
     """Return the shape of a layer's array, of a multiscale one at full resolution."""
-    return tuple((layer.data[0] if layer.multiscale else layer.data).shape)
+    return tuple(full_resolution(layer).shape)

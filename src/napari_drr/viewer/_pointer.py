@@ -11,6 +11,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from napari_drr.viewer._frames import RAS_FROM_LPS, millimeters
+from napari_drr.viewer._grids import full_resolution
 from napari_drr.viewer._screen import Screen
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def value_at(layer: Any, share: tuple[float, float]) -> float:
 
 def point_at(
     viewer: ViewerModel,
-    volume: Layer | None,
+    volume: Image | None,
     position: Sequence[float],
     frame: Frame,
     viewbox: Any = None,
@@ -128,7 +129,7 @@ def point_at(
         return None
     world = np.asarray(position, dtype=np.float64)[-3:] / _scene_units(viewer, volume)
     index = np.asarray(volume.world_to_data(world))
-    shape = np.array((volume.data[0] if volume.multiscale else volume.data).shape)
+    shape = np.array(full_resolution(volume).shape)
     if not ((index >= -0.5) & (index < shape - 0.5)).all():
         return None
     x, y, z = ((world * _lengths(volume))[::-1] * _signs(frame)).tolist()

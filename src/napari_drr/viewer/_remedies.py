@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_drr.viewer import layers
+from napari_drr.viewer._grids import full_resolution
 from napari_drr.viewer._lazy import loaded
 from napari_drr.viewer._resampling import layer_affine, resampled, straight_grid
 from napari_drr.viewer._scan import Scan
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Labels
+    from napari.layers import Image
 
     from napari_drr.viewer._problems import Problem
     from napari_drr.viewer._session import Session
@@ -98,7 +99,10 @@ class Remedies:
         jobs = [ct] if is_straight else [ct, labels]
         # In the layers' own world, whatever its frame.
         target = straight_grid(layers.grid_of(ct))
-        works = [partial(_straight, _array(layer), layers.grid_of(layer), target) for layer in jobs]
+        works = [
+            partial(_straight, full_resolution(layer), layers.grid_of(layer), target)
+            for layer in jobs
+        ]
         kinds = [layer is labels for layer in jobs]
 
         def work() -> list[NDArray[Any]]:
@@ -182,7 +186,7 @@ class Remedies:
         def done(labels: NDArray[Any]) -> None:
             session.labels = layers.add_labels_of(session.viewer, found, labels)
 
-        work = partial(_as_labels, _array(found), found.name)
+        work = partial(_as_labels, full_resolution(found), found.name)
         session._rendering.aside("Converting the labels ...", work, done, wait=wait)
 
 
@@ -196,10 +200,6 @@ def _the_ct(session: Session) -> Image:
     return session.ct
 
 
-def _array(layer: Image | Labels) -> Any:
-    return layer.data[0] if layer.multiscale else layer.data
-
-
 def _replace_ct(
     session: Session,
     change: Callable[[NDArray[Any]], NDArray[Any]],
@@ -208,13 +208,15 @@ def _replace_ct(
     **how: Any,
 ) -> None:
     ct = _the_ct(session)
-    data = _array(ct)
+    data = full_resolution(ct)
+
+    def work() -> NDArray[Any]:
+        return change(loaded(data))
 
     def done(voxels: NDArray[Any]) -> None:
         copy = layers.add_copy(session.viewer, ct, voxels, f"{ct.name} {suffix}", **how)
         session.ct = copy
 
-    work = lambda: change(loaded(data))  # noqa: E731
     session._rendering.aside("Changing the CT ...", work, done, wait=wait)
 
 

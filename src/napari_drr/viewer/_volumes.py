@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_drr.viewer._colors import structure_colormap
 from napari_drr.viewer._frames import REVERSE, AxisOrder, placement
-from napari_drr.viewer._grids import Frame, grid_of, warn_if_unitless
+from napari_drr.viewer._grids import Frame, full_resolution, grid_of, warn_if_unitless
 from napari_drr.viewer._lazy import Deferred, is_lazy, loaded
 from napari_drr.volume.structures import name_labels
 
@@ -148,7 +148,7 @@ def voxels_of(
     import torch
 
     affine, shape = grid_of(layer, frame)
-    data = layer.data[0] if layer.multiscale else layer.data
+    data = full_resolution(layer)
     if is_lazy(data):
         return Deferred(shape, lambda: torch.from_numpy(_torch_ready(loaded(data).T))), affine
     order = AxisOrder(**layer.metadata.get(KEY, {}).get("voxel_order", {}))

@@ -15,7 +15,7 @@ from napari_drr.recipe import Recipe
 from napari_drr.viewer._anatomy import Anatomy
 from napari_drr.viewer._carm import Box, CArm, Point, Segment
 from napari_drr.viewer._framing import FOV_DEG, Framing, View, framing, outline
-from napari_drr.viewer._meshes import Color
+from napari_drr.viewer._point_layers import LINK
 from napari_drr.viewer._scene_arm import ArmLayer
 from napari_drr.viewer._scene_layers import add_dots, add_mesh, show, write_dots, write_mesh
 from napari_drr.viewer._screen import RADIOLOGICAL
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 BACKGROUND = "#0d1117"
 
 Dots = Float[NDArray[np.float64], "n 3"]
-
-LINK: Color = (0.22, 0.85, 1.0, 1.0)
 
 # Dots of a linked ray: along all of it, in the CT, and where it ends. Sizes in mm.
 ALONG, INSIDE = 60, 60
