@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_drr.viewer._grids import full_resolution
 from napari_drr.viewer._screen import is_radiograph, unwrap
 from napari_drr.viewer._volumes import KEY, structures_from_layer
 
@@ -142,7 +143,7 @@ def named_structures(layer: Labels) -> list[tuple[int, str, str]]:
 
     table = structures_from_layer(layer)
     if table is None:
-        table = name_labels(labels_present(layer.data[0] if layer.multiscale else layer.data))
+        table = name_labels(labels_present(full_resolution(layer)))
     rows = zip(table["id"], table["structure"], table["group"], strict=True)
     return [(int(label), str(name), str(group)) for label, name, group in rows]
 

@@ -136,8 +136,7 @@ class ChosenLayers(EditedRecipe):
         """
         if self.isocenter is not None or self.ct is None:
             return self.isocenter
-        low, high = self._corners_world().min(axis=0), self._corners_world().max(axis=0)
-        x, y, z = ((low + high) / 2).tolist()
+        x, y, z = self._box().center.tolist()
         return (x, y, z)
 
     def corners(self) -> Float[NDArray[np.float64], "8 3"]:
@@ -146,14 +145,14 @@ class ChosenLayers(EditedRecipe):
         Raises:
             ValueError: If there is no CT, or it is none that can be rendered.
         """
-        corners: NDArray[np.float64] = self._corners_world() - np.asarray(self.center)
+        corners: NDArray[np.float64] = self._box().corners - np.asarray(self.center)
         return corners
 
-    def _corners_world(self) -> Float[NDArray[np.float64], "8 3"]:
+    def _box(self) -> Box:
         if self.ct is None:
             raise ValueError(NO_CT)
         grid = layers.grid_of(self.ct, self.frame)
-        return Box(grid.affine, grid.shape).corners
+        return Box(grid.affine, grid.shape)
 
     def _on_inputs_changed(self) -> None:
         self._name_new_labels()

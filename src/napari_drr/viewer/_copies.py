@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_drr.viewer._frames import Affine, placement
+from napari_drr.viewer._grids import full_resolution
 from napari_drr.viewer._screen import unwrap
 from napari_drr.viewer._volumes import KEY
 
@@ -72,7 +73,7 @@ def volume_shown(viewer: ViewerModel, layer: Image) -> Image:
     if layer.rgb or layer.ndim < 4:
         raise ValueError(f"{layer.name!r} is no series of volumes: choose a layer of 4 dimensions.")
     layer = unwrap(layer)
-    data = layer.data[0] if layer.multiscale else layer.data
+    data = full_resolution(layer)
     before = layer.ndim - 3
     point = unwrap(viewer).dims.point[-layer.ndim :]
     seen = np.rint(layer.world_to_data(point))[:before].astype(int)
