@@ -45,7 +45,7 @@ def dock(open_dock, qtbot):
     return viewer, widget
 
 
-def test_a_drag_shows_previews_and_ends_in_the_full_image(dock, qtbot):
+def test_a_drag_is_one_step_and_ends_in_the_full_image(dock, qtbot):
     viewer, widget = dock
     s, row = widget.session, widget.pose.rows["pose.alpha_deg"]
     watch, before = Watch(s, qtbot), steps(s)

@@ -13,7 +13,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractSlider, QApplication, QLabel, QScrollBar, QWidget
 
 from napari_drr import session
-from napari_drr.viewer.widgets._paint import main_canvas
+from napari_drr.viewer.widgets._canvas import main_canvas
 from napari_drr.viewer.widgets._rows import RowLabel
 from napari_drr.viewer.widgets._text import READABLE, contrast, readable
 from napari_drr.viewer.widgets.dock import DRRWidget

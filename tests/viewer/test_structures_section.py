@@ -5,11 +5,12 @@ import weakref
 
 import numpy as np
 import pytest
+from docks import fill
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QApplication, QColorDialog, QDoubleSpinBox
 
-from napari_drr import load_phantom, read, session
+from napari_drr import read, session
 from napari_drr.viewer import layers
 from napari_drr.viewer.widgets._structure_model import COLOR, IDS, NAME, WEIGHT
 from napari_drr.viewer.widgets.structures import StructureSection
@@ -23,18 +24,6 @@ ON, PARTLY, OFF = (
     Qt.CheckState.Unchecked,
 )
 BOX = 12  # pixels from the left of a row to the middle of its check box
-
-
-@pytest.fixture(scope="module")
-def phantom():
-    return load_phantom(spacing=12.0, center_volume=False)
-
-
-def fill(viewer, phantom):
-    voxels, how, _ = layers.image_layer_data(phantom.volume, "ct")
-    viewer.add_image(voxels.copy(), **how)
-    voxels, how, _ = layers.labels_layer_data(phantom.mask, phantom.structures, "labels")
-    viewer.add_labels(voxels.copy(), **how)
 
 
 class Driver:

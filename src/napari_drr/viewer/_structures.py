@@ -63,7 +63,7 @@ class Structures:
         self._set(keys, color=color)
 
     def color(self, key: int | str) -> tuple[float, ...]:
-        """Return the color in which a structure is shown, red, green and blue, 0..1."""
+        """Return the color in which a structure is shown, 0..1: RGB, or RGBA if so set."""
         structure = self[key]
         return structure.color or structure_color(structure.id)
 

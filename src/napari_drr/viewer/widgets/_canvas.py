@@ -49,7 +49,23 @@ def canvas_of(viewer: ViewerModel) -> QOpenGLWidget | None:
     windows = [main for main in around if main is not None] or _main_windows()
     if not windows or any(main is not windows[0] for main in windows):
         return None
-    canvas: QOpenGLWidget | None = windows[0].centralWidget().findChild(QOpenGLWidget)
+    return _central_canvas(windows[0])
+
+
+def main_canvas(widget: QWidget) -> QOpenGLWidget | None:
+    """Return the canvas in the middle of a widget's window, or None.
+
+    Args:
+        widget: A widget that is docked in the window, or floats above it.
+    """
+    window = _main_window(widget)
+    return None if window is None else _central_canvas(window)
+
+
+def _central_canvas(window: QMainWindow) -> QOpenGLWidget | None:
+    # Docks stand beside the central widget, with what viewers they may have of their own.
+    center = window.centralWidget()
+    canvas: QOpenGLWidget | None = None if center is None else center.findChild(QOpenGLWidget)
     return canvas
 
 

@@ -35,11 +35,6 @@ class Gesture(QObject):
         # A method, which Qt refers to weakly; see `_binding.follow`.
         self.destroyed.connect(opened.close_late)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it is under way."""
-        return self._opened.is_open
-
     def watch(self, *widgets: QWidget) -> None:
         """End the gesture when one of the control's parts is left, hidden or disabled."""
         for widget in widgets:

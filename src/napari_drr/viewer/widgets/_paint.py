@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QWidget
+
+from napari_drr.viewer.widgets._canvas import main_canvas
 
 if TYPE_CHECKING:
     from napari_drr.viewer._requests import Result
@@ -63,18 +65,3 @@ class PaintWatch(QObject):
 
     def _forget(self, *_: object) -> None:
         self._canvas = None
-
-
-def main_canvas(widget: QWidget) -> QOpenGLWidget | None:
-    """Return the canvas in the middle of a widget's window, or None.
-
-    Args:
-        widget: A widget that is docked in the window, or floats above it.
-    """
-    window = widget.window()
-    while isinstance(window, QDockWidget) and window.parentWidget() is not None:
-        window = window.parentWidget().window()
-    # Docks stand beside the central widget, with what viewers they may have of their own.
-    center = window.centralWidget() if isinstance(window, QMainWindow) else None
-    found = [] if center is None else center.findChildren(QOpenGLWidget)
-    return found[0] if found else None

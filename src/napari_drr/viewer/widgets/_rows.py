@@ -15,6 +15,9 @@ SPACING = 4
 # The longest label: all others get its width, in whatever section they stand.
 WIDEST = "attenuation"
 
+# Why a control can't do anything, in several sections.
+CHOOSE_CT = "Choose a CT first."
+
 # napari's own controls are made for few of them; these are many. Colors stay those of the theme.
 # It gives what is disabled a border, for which the padding makes room: else rows would move.
 STYLE = """

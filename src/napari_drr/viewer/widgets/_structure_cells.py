@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_drr.viewer.widgets._structure_model import COLOR, MIXED, NAME, WEIGHT
+from napari_drr.viewer.widgets._structure_model import COLOR, MIXED, NAME, RIGHT, WEIGHT
 
 GAP = 5  # pixels between the parts of a cell
 FAINT = 0.5  # opacity of what is hidden, or as it is anyway
@@ -29,7 +29,6 @@ WEIGHT_STEP = 0.1
 
 _LIT = QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_MouseOver
 _VCENTER = Qt.AlignmentFlag.AlignVCenter
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _CHECK = Qt.ItemDataRole.CheckStateRole
 
 _ENABLED = QStyle.StateFlag.State_Enabled
@@ -146,7 +145,7 @@ class WeightCell(Cell):
         text = index.data()
         painter.setFont(option.font)
         painter.setPen(_pen(option, is_faint=text in (MIXED, "1.00")))
-        painter.drawText(option.rect.adjusted(0, 0, -GAP, 0), _RIGHT, text)
+        painter.drawText(option.rect.adjusted(0, 0, -GAP, 0), RIGHT, text)
 
     def createEditor(
         self, parent: QWidget, option: QStyleOptionViewItem, index: QModelIndex

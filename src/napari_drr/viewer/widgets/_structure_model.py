@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 NAME, COLOR, WEIGHT = range(3)
 HEADERS = ("", "", "weight")
 
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
 IDS = Qt.ItemDataRole.UserRole
 """Role of the ids that a row stands for, a tuple."""
 
@@ -246,9 +248,6 @@ class StructureModel(QAbstractItemModel):
         visible = sum(s.visible for s in members)
         count = "1 structure" if len(members) == 1 else f"{len(members)} structures"
         return f"{self.group_name(index)}\n{count}, {visible} visible, {weight}"
-
-
-RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 def _flags(column: int, is_leaf: bool) -> Any:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import CheckBox
+from magicgui.widgets import CheckBox, Container
 from qtpy.QtCore import QSignalBlocker, Qt
 from superqt import QDoubleRangeSlider
 
@@ -56,15 +56,14 @@ class DisplaySection(RecipeContainer):
             [row(mode, invert, label="show"), row(gamma, label="gamma"), limits, slider],
         )
         self._connect()
-        self._show_limits()
 
-    def _make_slider(self, place: object) -> None:
+    def _make_slider(self, place: Container[Any]) -> None:
         self.slider = QDoubleRangeSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0.0, 1.0)
         self.slider.setSingleStep(0.05)
         self.slider.setPageStep(0.5)
         self.slider.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        place.native.layout().addWidget(self.slider)  # type: ignore[attr-defined]
+        place.native.layout().addWidget(self.slider)
 
     def _connect(self) -> None:
         self._gesture = Gesture(self._session, self.native)
@@ -106,8 +105,7 @@ class DisplaySection(RecipeContainer):
 
     def _show(self, changed: set[str]) -> None:
         super()._show(changed)
-        # The first time there is no slider yet.
-        if "display" in changed and hasattr(self, "_gesture"):
+        if "display" in changed:
             self._show_limits()
 
     def _on_rendered(self, result: Result) -> None:

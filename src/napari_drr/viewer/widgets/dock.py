@@ -182,8 +182,7 @@ class DRRWidget(QWidget):
         for signal, slot in self._links:
             signal.connect(slot)
         # A closed window takes its widgets with it, without a word to them.
-        drawn = self.session
-        self._end = _End(drawn)
+        self._end = _End(self.session)
         self.destroyed.connect(self._end.of_session)  # a method; see `_binding.follow`
 
     def _begin(self) -> None:

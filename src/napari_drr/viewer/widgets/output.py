@@ -11,7 +11,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QProgressBar, QSizePolicy, QStackedWidget
 
 from napari_drr.viewer.widgets._binding import attempt, follow, show
-from napari_drr.viewer.widgets._rows import allow, button, compact, menu_button, row
+from napari_drr.viewer.widgets._rows import CHOOSE_CT, allow, button, compact, menu_button, row
 from napari_drr.viewer.widgets._text import TextLine
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ SAVE = "Save the radiograph or the settings, or take settings from a file."
 LETTERS = "Letters for the patient's sides: R, L, A (front), P (back), H (head), F (feet)."
 LABELS = "One labels layer: each pixel takes the structure with the largest line integral."
 IMAGES = "An image layer for each visible structure: its line integrals."
-NO_CT, NO_LABELS, NO_RENDER = "Choose a CT first.", "Choose labels first.", "Nothing is rendering."
+NO_LABELS, NO_RENDER = "Choose labels first.", "Nothing is rendering."
 
 RADIOGRAPHS = (
     "Line integrals, TIFF (*.drr.tif);;Picture as displayed, PNG (*.drr.png)"
@@ -227,7 +227,7 @@ class OutputSection(Container):
         session = self._session
         faults = [str(p) for p in session.problems("layers") if p.severity == "error"]
         reason = faults[0] if faults else ""
-        allow(self.render_button, RENDER, NO_CT if session.ct is None else reason)
+        allow(self.render_button, RENDER, CHOOSE_CT if session.ct is None else reason)
         for box, tip in ((self.mask_labels, LABELS), (self.mask_images, IMAGES)):
             allow(box, tip, "" if session.labels is not None else NO_LABELS)
 

@@ -13,7 +13,15 @@ from napari_drr.recipe import EulerConvention, Pose
 from napari_drr.viewer.widgets import _clipboard
 from napari_drr.viewer.widgets._binding import RecipeContainer, attempt, follow, show
 from napari_drr.viewer.widgets._gesture import Gesture
-from napari_drr.viewer.widgets._rows import allow, button, choice, compact, menu_button, row
+from napari_drr.viewer.widgets._rows import (
+    CHOOSE_CT,
+    allow,
+    button,
+    choice,
+    compact,
+    menu_button,
+    row,
+)
 from napari_drr.viewer.widgets._slider import SliderRow
 
 if TYPE_CHECKING:
@@ -37,7 +45,6 @@ TOOLS: dict[Tool, tuple[str, str]] = {
 }
 CENTER_TIP = "Turn about the center of the CT's grid again."
 PICK_TIP = "Click in the CT to set what the C-arm turns about."
-NO_CT = "Choose a CT first."
 
 
 class PoseSection(RecipeContainer):
@@ -186,7 +193,7 @@ class PoseSection(RecipeContainer):
         point = session.isocenter
         self.isocenter.value = "CT center" if point is None else _written(point)
         allow(self.center_button, CENTER_TIP, "It is there." if point is None else "")
-        allow(self.pick_button, PICK_TIP, "" if session.ct is not None else NO_CT)
+        allow(self.pick_button, PICK_TIP, "" if session.ct is not None else CHOOSE_CT)
 
     def _show_history(self) -> None:
         session = self._session

@@ -1,4 +1,4 @@
-"""Named views, and what the mouse does."""
+"""Named views, and the ways to fit the CT and to the C-arm in 3-D."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_drr.recipe import Pose, Recipe, view
 from napari_drr.viewer.widgets._binding import attempt, follow
 from napari_drr.viewer.widgets._gesture import Gesture
 from napari_drr.viewer.widgets._open_c_arm import open_c_arm
-from napari_drr.viewer.widgets._rows import allow, button, compact, row
+from napari_drr.viewer.widgets._rows import CHOOSE_CT, allow, button, compact, row
 from napari_drr.viewer.widgets._slider import NumberRow
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ ANGLED_VIEWS = {
 }
 FIT = "Choose the pixel spacing such that the whole CT is on the detector."
 C_ARM = "Show the C-arm about the patient in 3-D, in a view of its own."
-NO_CT, NO_WINDOW = "Choose a CT first.", "This viewer has no window."
+NO_WINDOW = "This viewer has no window."
 
 # Degrees and mm by which a pose may miss a view.
 NEAR = 1e-3
@@ -110,7 +110,7 @@ class ViewSection(Container):
             each.native.setChecked(text == shown)
 
     def _on_inputs(self) -> None:
-        allow(self.fit_button, FIT, "" if self._session.ct is not None else NO_CT)
+        allow(self.fit_button, FIT, "" if self._session.ct is not None else CHOOSE_CT)
         has_window = getattr(self._session.viewer, "window", None) is not None
         allow(self.c_arm_button, C_ARM, "" if has_window else NO_WINDOW)
 
