@@ -375,6 +375,7 @@ def test_looks_render_nothing(make_section, qtbot):
     s.live = True
     qtbot.waitUntil(lambda: bool(rendered))
     rendered.clear()
+    job = s._rendering._job
     section.rows["display.invert"].value = True
     assert layer.colormap.name == "gray_r"
     section.rows["display.gamma"].value = 2.0
@@ -383,6 +384,7 @@ def test_looks_render_nothing(make_section, qtbot):
     assert layer.colormap.name.startswith("transmission")
     assert np.array_equal(layer.data, pixels)
     assert not rendered
+    assert s._rendering._job is job, "nor is it asked for, to come later"
 
 
 def test_limits_are_auto_until_they_are_set(make_section):
