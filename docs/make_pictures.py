@@ -60,10 +60,10 @@ def open_chest(theme: str = "dark") -> tuple[napari.Viewer, Any]:
 
 def wait_for_image(s: Any) -> None:
     """Let the window live until the newest recipe is shown in full, and measured when warm."""
-    QTest.qWait(PAINTED_MS)
     for _ in range(200):
         QTest.qWait(100)
-        if s.output() is not None and s.status is not None and not s.status.is_preview:
+        job = s._rendering._job
+        if job is not None and job.future.done() and s.output() is not None:
             break
     QTest.qWait(PAINTED_MS)
 

@@ -270,9 +270,7 @@ class Rendering:
     def _submit(self, session: Session, job: Job) -> None:
         self._job = self._fresh = job
         if self._warm is not None and not self._warm.is_set():
-            session.events.message.emit(
-                "Loading the renderer; after installation it is compiled, which takes longer ..."
-            )
+            session.events.message.emit("Loading the renderer, at first use compiling it ...")
         self._loop.submit(job)
 
     # From the worker's thread back to the main one
