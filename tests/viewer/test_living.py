@@ -329,12 +329,10 @@ def test_two_viewers_render_at_once(open_live, qtbot):
     assert len(threads_of_ours()) == 2
 
 
-def test_a_viewer_closed_in_mid_render_leaves_nothing(qtbot, phantom):
-    import napari
-
+def test_a_viewer_closed_in_mid_render_leaves_nothing(make_napari_viewer, qtbot, phantom):
     # A first window: napari keeps things of its own for the next one.
-    napari.Viewer(show=False).close()
-    viewer = napari.Viewer(show=False)
+    make_napari_viewer().close()
+    viewer = make_napari_viewer()
     fill(viewer, phantom)
     s = go_live(viewer, 600)
     wait(qtbot, s)

@@ -55,9 +55,9 @@ def test_the_target_is_half_of_the_paint_between_limits():
     assert pace.paint_seconds is None
     assert pace.target == min(FIRST_PAINT / 2, 0.75 * PATIENCE)
     for _ in range(9):
-        pace.painted(0.008)
-    assert pace.paint_seconds == 0.008
-    assert pace.target == 0.004
+        pace.painted(0.007)
+    assert pace.paint_seconds == 0.007
+    assert pace.target == 0.0035
     for _ in range(9):
         pace.painted(0.0001)
     assert pace.target == LEAST
