@@ -133,6 +133,9 @@ def _tuple(value: object, kinds: tuple[Any, ...], path: str) -> tuple[Any, ...]:
     if not isinstance(value, (tuple, list, np.ndarray)):
         raise TypeError(f"`{path}` must be a sequence, got {_shown(value)}.")
     if len(kinds) == 2 and kinds[1] is ...:
+        # A hundred structures that were checked when they were made, for each step of a slider.
+        if type(value) is tuple and {*map(type, value)} == {kinds[0]} and is_dataclass(kinds[0]):
+            return value
         kinds = (kinds[0],) * len(value)
     if len(value) != len(kinds):
         raise ValueError(f"`{path}` must have {len(kinds)} entries, got {len(value)}.")

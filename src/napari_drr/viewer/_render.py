@@ -19,7 +19,7 @@ from napari_drr.recipe import (
 )
 from napari_drr.recipe._ct import world_affine
 from napari_drr.recipe._rendering import call_options
-from napari_drr.viewer._coarse import coarse, enlarged
+from napari_drr.viewer._coarse import VOXELS, coarse, enlarged
 from napari_drr.viewer._requests import Apart, Request, Result
 from napari_drr.viewer._subjects import Subjects
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 # Twice the voxels of a coarse CT that a ray meets.
-PREVIEW_POINTS = 320
+PREVIEW_POINTS = 2 * VOXELS
 
 
 class Renderer:

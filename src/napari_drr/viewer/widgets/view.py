@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import Container
 
-from napari_drr.recipe import Pose, Recipe, view
+from napari_drr.recipe import Orientation, Pose, Recipe, view
 from napari_drr.viewer.widgets._binding import attempt, follow
 from napari_drr.viewer.widgets._gesture import Gesture
 from napari_drr.viewer.widgets._open_c_arm import open_c_arm
@@ -125,12 +125,18 @@ def shown_view(recipe: Recipe, angle_deg: float) -> str:
     pose = recipe.pose
     if pose.convention != "ZXY":
         pose = Pose.from_matrix(pose.rigid_transform().matrix[0].numpy())
-    names = {text: name for text, (name, _) in PLAIN_VIEWS.items()}
-    for text, name in (names | {text: text for text in ANGLED_VIEWS}).items():
-        orientation, there = view(name, abs(pose.y), angle_deg)
+    for text, (orientation, there) in _views(abs(pose.y), angle_deg).items():
         if orientation == recipe.orientation and _is_near(pose, there):
             return text
     return ""
+
+
+@lru_cache(maxsize=4)  # a slider that turns the C-arm asks for the same ones at each step
+def _views(distance: float, angle_deg: float) -> dict[str, tuple[Orientation, Pose]]:
+    """Return what each button stands for."""
+    names = {text: name for text, (name, _) in PLAIN_VIEWS.items()}
+    names |= {text: text for text in ANGLED_VIEWS}
+    return {text: view(name, distance, angle_deg) for text, name in names.items()}
 
 
 def _is_near(pose: Pose, other: Pose) -> bool:
