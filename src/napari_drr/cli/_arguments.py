@@ -208,7 +208,7 @@ def _add_renderer(command: argparse.ArgumentParser) -> None:
     add("--reduction", choices=["sum", "max", "mip"], help="of a ray's samples (default sum)")
     add("--n-points", type=int, metavar="N", help="samples per ray, trilinear (default 500)")
     add("--backend", choices=["auto", "reference", "cpu", "cuda"], help="default auto")
-    add("--device", metavar="DEVICE", default="cpu", help="cpu (default), cuda, cuda:1 or mps")
+    add("--device", metavar="DEVICE", help="cpu (default), auto, cuda, cuda:1 or mps")
     add(
         "--memory-budget",
         metavar="SIZE",

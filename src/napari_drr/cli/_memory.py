@@ -5,12 +5,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from napari_drr.recipe import DetectorSettings
+from napari_drr.rendering._memory import is_shortage
 
 if TYPE_CHECKING:
     import torch
-
-# How torch says so, on the CPU, on a GPU, and of sizes beyond 64 bits.
-_SHORTAGES = ("allocate memory", "out of memory", "overflow")
 
 
 @contextmanager
@@ -27,14 +25,10 @@ def shortage_told(detector: DetectorSettings, device: "torch.device") -> Iterato
     try:
         yield
     except (MemoryError, OverflowError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not _is_shortage(error):
+        if not is_shortage(error):
             raise
         raise MemoryError(
             f"The memory of {device} does not suffice for {detector.height} x {detector.width} "
             "pixels of this CT. Render fewer (--height, --width), or fewer channels (--structures)"
             + (", or use --device cpu." if device.type != "cpu" else ".")
         ) from error
-
-
-def _is_shortage(error: RuntimeError) -> bool:
-    return any(words in str(error).lower() for words in _SHORTAGES)

@@ -18,6 +18,7 @@ from napari_drr.cli._settings import changed, names, poses, showing, size_in_byt
 from napari_drr.io.export import load_radiograph, load_recipe, save_radiograph
 from napari_drr.recipe import Recipe
 from napari_drr.recipe._rendering import aimed
+from napari_drr.rendering._devices import checked, resolved
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -41,7 +42,7 @@ def render(options: Namespace) -> None:
     channels = _channels(options)
     # All that can be wrong with the arguments is told before the work begins.
     outputs = Outputs(options.output, len(aims), channels[0])
-    device, settings = _device(options.device), _renderer_settings(options)
+    device, settings = _device(options, recipe), _renderer_settings(options)
     subject = read_subject(options, recipe)
     recipe = with_structures(recipe, options, subject["structures"])
     with shortage_told(recipe.detector, device):
@@ -134,20 +135,10 @@ def _renderer_settings(options: Namespace) -> dict[str, int]:
     return {"memory_budget": size_in_bytes(options.memory_budget)}
 
 
-def _device(name: str) -> torch.device:
-    """Return a device that is there."""
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ValueError(f'--device must be like cpu, cuda, cuda:1 or mps, got "{name}".') from None
-    available = {
-        "cpu": 1,
-        "cuda": torch.cuda.device_count(),
-        "mps": int(torch.backends.mps.is_available()),
-    }.get(device.type, 0)
-    if (device.index or 0) >= available:
-        raise ValueError(f'There is no device "{name}" on this machine; --device cpu always works.')
-    return device
+def _device(options: Namespace, recipe: Recipe) -> torch.device:
+    backend = recipe.renderer.backend
+    # Whoever asks for a GPU's kernels need not ask for the GPU, too.
+    return resolved(checked(options.device or ("auto" if backend == "cuda" else "cpu")), backend)
 
 
 class _Bar:

@@ -144,8 +144,13 @@ class DRR(RecombinedVolume):
         self._resolve_backend()
 
     def _resolve_backend(self) -> None:
-        self._backend = _ops.resolve_backend(self.backend, self.density, self._settings)
+        waits = _ops.serves_elsewhere(self.backend, self.density, self._settings)
+        # `.to` may be about to bring the volume there; who renders before that is told.
+        self._backend = None if waits else self._resolved_backend(self.density, self._settings)
         self._resolved_for = (self.dtype, self.device)
+
+    def _resolved_backend(self, density: Tensor, settings: RaySettings) -> str:
+        return _ops.resolve_backend(self.backend, density, settings)
 
     def _apply(self, fn: Any, recurse: bool = True) -> "DRR":
         super()._apply(fn, recurse)
@@ -165,7 +170,7 @@ class DRR(RecombinedVolume):
     @property
     def backend_in_use(self) -> str:
         """The backend that `backend` resolved to."""
-        return self._backend
+        return self._backend or self._resolved_backend(self.density, self._settings)
 
     def forward(
         self,
@@ -312,8 +317,8 @@ class DRR(RecombinedVolume):
         )
         density = density if density.is_floating_point() else density.float()
         backend = self._backend
-        if (density.dtype, density.device) != self._resolved_for:
-            backend = _ops.resolve_backend(self.backend, density, settings)
+        if backend is None or (density.dtype, density.device) != self._resolved_for:
+            backend = self._resolved_backend(density, settings)
         return integrate_rays(density, rays, settings=settings, lookup=lookup, backend=backend)
 
     def _lookup(self, channels: ChannelTable | None, weights: Weights | None) -> RayLookup:

@@ -18,6 +18,8 @@ class SessionEvents(SignalGroup):
     """Masks are wanted in other forms."""
     live = Signal(bool)
     """Whether every change renders."""
+    device = Signal(str)
+    """Images are wanted from another device."""
     letters = Signal(bool)
     """Whether letters name the patient's sides."""
     tool = Signal(str)

@@ -17,6 +17,8 @@ PLUGIN = "napari-drr"
 # told from others: NAPARI_DRR_RENDERING_BACKEND and so on.
 CATEGORY = "drr_rendering"
 
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
 VIEWS = ("AP", "PA", "left lateral", "right lateral")
 
 
@@ -26,6 +28,7 @@ class Preferences:
 
     Args:
         backend: Which kernels render: `"auto"`, `"cpu"`, `"cuda"` or `"reference"`.
+        device: Where they render: `"auto"`, `"cpu"`, `"cuda"` or `"mps"`.
         preview_ms: Milliseconds that a preview may take; 0 finds it from what painting takes.
         view: The first view, one of `VIEWS`.
         distance: From source to isocenter, mm.
@@ -34,6 +37,7 @@ class Preferences:
     """
 
     backend: str = "auto"
+    device: str = "auto"
     preview_ms: int = 0
     view: str = "AP"
     distance: float = 850.0
@@ -103,6 +107,7 @@ def _is_valid(name: str, value: Any) -> bool:
     """Tell whether a value is one that its field may have: files can be edited by hand."""
     choices = {
         "backend": get_args(get_type_hints(RendererSettings)["backend"]),
+        "device": DEVICES,
         "view": VIEWS,
         "attenuation": get_args(get_type_hints(Attenuation)["kind"]),
         "live": (True, False),

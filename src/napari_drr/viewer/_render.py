@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ from napari_drr.recipe import (
 )
 from napari_drr.recipe._ct import world_affine
 from napari_drr.recipe._rendering import call_options
+from napari_drr.rendering._devices import resolved
+from napari_drr.rendering._memory import is_shortage
 from napari_drr.viewer._coarse import VOXELS, coarse, enlarged
 from napari_drr.viewer._requests import Apart, Request, Result
 from napari_drr.viewer._subjects import Subjects
@@ -67,7 +71,7 @@ class Renderer:
             # Structures were hidden and are shown again: the very image that was there before.
             return replace(known[1], recipe=recipe, seconds=time.perf_counter() - start)
         request.check()
-        drr = self._fine.drr(recipe, subject, self._subject_key)
+        drr = self._fine.drr(recipe, subject, self._subject_key, request.device)
         faults = self._faults_of(key, drr, recipe)
         image = _image(drr, subject, request, recipe, faults)
         result = Result(
@@ -81,7 +85,7 @@ class Renderer:
             image.shape,
             (*self._other_ct(request, subject), *faults),
         )
-        self._speed = (_kind(recipe), result.seconds / image.size)
+        self._speed = (_kind(request), result.seconds / image.size)
         if not recipe.weights():
             self._last = (key, replace(result, warnings=faults))
         return result
@@ -113,7 +117,7 @@ class Renderer:
             isocenter=_isocenter(full, subject),
             renderer=_with_few_points(full.renderer),
         )
-        drr = self._coarse.drr(few, larger, self._subject_key)
+        drr = self._coarse.drr(few, larger, self._subject_key, request.device)
         drr.warns = False  # the full image will tell
         with torch.inference_mode():
             image = few.render(larger, drr)[0, 0].cpu().numpy()
@@ -169,7 +173,7 @@ class Renderer:
         key = view_of(request)
         if self.apart is not None and self.apart.key == key:
             return True
-        if self._speed is None or self._speed[0] != _kind(request.recipe):
+        if self._speed is None or self._speed[0] != _kind(request):
             return False
         detector = request.recipe.detector
         return self._speed[1] * detector.height * detector.width <= seconds
@@ -184,7 +188,7 @@ class Renderer:
         recipe = replace(request.recipe, ct=self._subjects.ct)
         if recipe.renderer.reduction != "sum" or subject.get("mask") is None:
             return None
-        drr = self._fine.drr(recipe, subject, self._subject_key)
+        drr = self._fine.drr(recipe, subject, self._subject_key, request.device)
         options = call_options(recipe)
         pose = recipe.pose.rigid_transform()
         if not drr.meets(pose):
@@ -215,7 +219,7 @@ class Renderer:
 
         subject = self._read(request)
         recipe = replace(request.recipe, ct=self._subjects.ct)
-        drr = self._fine.drr(recipe, subject, self._subject_key)
+        drr = self._fine.drr(recipe, subject, self._subject_key, request.device)
         present = set() if drr.structures is None else set(drr.structures["id"])
         chosen = tuple(label for label in request.channels if label in present)
         if not chosen or not drr.meets(recipe.pose.rigid_transform()):
@@ -251,9 +255,10 @@ class _Kept:
         self._drr: DRR | None = None
         self._key: tuple[Any, ...] | None = None
 
-    def drr(self, recipe: Recipe, subject: Subject, subject_key: Any) -> DRR:
+    def drr(self, recipe: Recipe, subject: Subject, subject_key: Any, device: str) -> DRR:
         key = (
             subject_key,
+            device,
             recipe.isocenter,
             recipe.renderer.renderer,
             recipe.renderer.reduction,
@@ -262,16 +267,39 @@ class _Kept:
         )
         if self._drr is None or self._key != key:
             # It is the very CT: hashing it once more would take as long as all the rest.
-            self._drr, self._key = replace(recipe, ct=CTReference()).drr(subject), key
+            drr = replace(recipe, ct=CTReference()).drr(subject)
+            self._drr, self._key = drr.to(resolved(device, drr.backend)), key
         self._drr.detector = recipe.detector.detector(recipe.orientation)
         return self._drr
+
+
+@contextmanager
+def shortage_told(request: Request) -> Iterator[None]:
+    """Raise `MemoryError` with a way out where torch finds no memory.
+
+    Args:
+        request: What is rendered.
+
+    Raises:
+        MemoryError: If memory does not suffice.
+    """
+    try:
+        yield
+    except (OverflowError, RuntimeError) as error:
+        if not is_shortage(error):
+            raise
+        detector = request.recipe.detector
+        raise MemoryError(
+            f"The memory does not suffice for {detector.height} x {detector.width} pixels of this "
+            "CT: take fewer pixels, or the device cpu if it is a GPU's."
+        ) from error
 
 
 def view_of(request: Request) -> tuple[Any, ...]:
     """Return all that an image depends on but the weights of structures."""
     r = request.recipe
     parts = (r.isocenter, r.pose, r.orientation, r.detector, r.renderer, r.attenuation)
-    return (request.inputs.key, *parts)
+    return (request.inputs.key, request.device, *parts)
 
 
 def _image(
@@ -299,9 +327,10 @@ def _mapped(attenuation: Attenuation) -> dict[str, Any]:
     }
 
 
-def _kind(recipe: Recipe) -> tuple[Any, ...]:
+def _kind(request: Request) -> tuple[Any, ...]:
     """Return what the time per pixel depends on, roughly."""
-    return (recipe.renderer, recipe.attenuation, bool(recipe.weights()))
+    recipe = request.recipe
+    return (request.device, recipe.renderer, recipe.attenuation, bool(recipe.weights()))
 
 
 def _with_few_points(renderer: RendererSettings) -> RendererSettings:

@@ -265,6 +265,7 @@ class Rendering:
             cancel=threading.Event(),
             progress=self._reporter(),
             prepares=prepares,
+            device=session.device,
         )
 
     def _submit(self, session: Session, job: Job) -> None:

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from napari_drr.recipe import CTReference, Recipe
+from napari_drr.rendering._devices import AUTO
 from napari_drr.viewer._lazy import Deferred
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Request:
         cancel: Set to end the render.
         progress: Called with (rays done, rays in all), off the main thread.
         prepares: Whether to get ready, after the image, for what may be asked for next.
+        device: Where to render, by name; `"auto"` takes a GPU where there is one.
     """
 
     recipe: Recipe
@@ -81,6 +83,7 @@ class Request:
     cancel: threading.Event
     progress: Callable[[int, int], None]
     prepares: bool = False
+    device: str = AUTO
 
     def report(self, done: int, total: int) -> None:
         """Pass progress on, unless the render was cancelled.

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 import numpy as np
 
 from napari_drr.recipe import CTReference, Recipe, Structure
+from napari_drr.rendering._devices import AUTO
+from napari_drr.rendering._devices import checked as checked_device
 from napari_drr.viewer import layers
 from napari_drr.viewer._annotating import Annotating
 from napari_drr.viewer._checks import Checks
@@ -106,6 +108,10 @@ class Session(ChosenLayers, Remedies):
     ray = Told[Any](None, _point(2, "`ray`"))
     """A pixel point (column, row; centers at +0.5) whose ray is shown in the CT; or None."""
 
+    device = Told(AUTO, lambda session, device: checked_device(device))
+    """Where images are rendered: `"auto"` (a GPU where there is one), `"cpu"`, `"cuda"`, `"cuda:1"`
+    and so on, or `"mps"`. It is no part of the recipe."""
+
     letters = Told(False, lambda session, letters: bool(letters))
     """Whether letters on the radiograph name the patient's sides: R, L, A, P, H, F."""
 
@@ -121,6 +127,7 @@ class Session(ChosenLayers, Remedies):
         self._annotating = Annotating(self)
         self.events.live.connect(self._on_live)
         self.events.masks.connect(self._update)
+        self.events.device.connect(self._update)
         layers.on_removed(viewer, self._on_layer_removed)
 
     def output(self, name: str = "DRR") -> Any:
@@ -345,5 +352,6 @@ def _new_session(viewer: ViewerModel) -> Session:
         created = Session(viewer, _main_thread.post, first)
         _main_thread.at_quit(created.close)
         keep_removals_in_context(viewer)
+    created.device = preferences().device
     created._rendering.follow_preferences()
     return created

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary, finalize
 
 from napari_drr.viewer._pace import Pace
-from napari_drr.viewer._render import Renderer
+from napari_drr.viewer._render import Renderer, shortage_told
 from napari_drr.viewer._requests import Cancelled, Request, Result, Settled
 
 _log = logging.getLogger(__name__)
@@ -213,7 +213,8 @@ def _work(slot: _Slot, renderer: Renderer, pace: Pace) -> None:
 
 def _serve(job: Job, slot: _Slot, renderer: Renderer, pace: Pace) -> None:
     try:
-        _render(job, slot, renderer, pace)
+        with shortage_told(job.request):
+            _render(job, slot, renderer, pace)
     except BaseException as error:  # noqa: BLE001 - whoever waits is told, whatever it is
         if not job.future.done():
             job.future.set_exception(error)

@@ -71,6 +71,21 @@ def resolve_backend(backend: BackendName, volume: Tensor, settings: RaySettings)
     return chosen
 
 
+def serves_elsewhere(backend: str, volume: Tensor, settings: RaySettings) -> bool:
+    """Tell whether a backend, by name, would serve this volume on its own device, not on this one.
+
+    Args:
+        backend: The name.
+        volume: What is to be rendered.
+        settings: How it is to be rendered.
+    """
+    is_there = backend == "cpu" or (backend == "cuda" and torch.cuda.is_available())
+    if not is_there or volume.device.type == backend:
+        return False
+    there = torch.empty(0, dtype=volume.dtype, device=backend)
+    return _REASONS[backend](there, settings) is None
+
+
 def integrate(
     volume: Float[Tensor, "z y x"],
     rays: RayBundle,

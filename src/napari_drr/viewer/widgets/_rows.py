@@ -145,6 +145,20 @@ def choice(choices: Any, tooltip: str, *, nullable: bool = False) -> ComboBox:
     return box
 
 
+def forbid(box: ComboBox, reasons: dict[str, str]) -> None:
+    """Disable entries of a combo box, each with its reason as a tooltip.
+
+    Args:
+        box: From `choice`.
+        reasons: Why an entry can't be chosen, by its text.
+    """
+    model = box.native.model()
+    for text, reason in reasons.items():
+        item = model.item(box.native.findText(text))
+        item.setEnabled(False)
+        item.setToolTip(reason)
+
+
 class _WheelPasses(QObject):
     """Leaves the wheel to what scrolls, unless the box has the focus."""
 

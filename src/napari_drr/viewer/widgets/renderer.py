@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from magicgui.widgets.bases import BaseValueWidget
 
-from napari_drr.viewer.widgets._binding import RecipeContainer, follow
-from napari_drr.viewer.widgets._rows import allow, choice, row
+from napari_drr.rendering._devices import missing
+from napari_drr.viewer.widgets._binding import RecipeContainer, attempt, follow, show
+from napari_drr.viewer.widgets._rows import allow, choice, forbid, row
 from napari_drr.viewer.widgets._slider import NumberRow, SliderRow
 from napari_drr.viewer.widgets._text import TextLine
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 RESOLVED_WIDTH = 105  # of "cpu, 16 threads"
 
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DEVICE_TIP = "Where it is rendered; auto takes a GPU that renders what the CPU does."
 SAMPLES_TIP = "Samples along each ray."
 ENERGY_TIP = "Energy of the photons."
 BONE_TIP = "Factor on bone's attenuation; 0 takes bone away."
@@ -40,6 +43,8 @@ class RendererSection(RecipeContainer):
         self.multiplier = _factor()
         self.resolved = TextLine()
         self.resolved.label.setMinimumWidth(RESOLVED_WIDTH)
+        self._has_marked = False
+        self.device = choice(DEVICES, DEVICE_TIP)
         rows = self._make_rows()
         renderer, points, reduction, backend, kind, energy, bone, multiplier = rows.values()
         super().__init__(
@@ -48,13 +53,17 @@ class RendererSection(RecipeContainer):
             [
                 row(renderer, points, label="method"),
                 row(reduction, label="reduction"),
-                row(backend, self.resolved, label="backend"),
+                row(backend, label="backend"),
+                row(self.device, self.resolved, label="device"),
                 row(kind, energy, label="attenuation"),
                 row(bone, label="bone", tooltip=BONE_TIP),
                 row(multiplier, label="multiplier", tooltip=MULTIPLIER_TIP),
             ],
         )
-        follow(self, (session.events.status, self._show_status))
+        self.device.changed.connect(self._set_device)
+        events = session.events
+        follow(self, (events.status, self._show_status), (events.device, self._show_device))
+        self._show_device(session.device)
         if session.status is not None:
             self._show_status(session.status)
 
@@ -99,8 +108,27 @@ class RendererSection(RecipeContainer):
         allow(self.bone, BONE_TIP, "" if is_physical else NOT_PHYSICAL)
         allow(self.multiplier, MULTIPLIER_TIP, NOT_RELATIVE if is_physical else "")
 
+    def _set_device(self, name: str) -> None:
+        if not attempt(self._session, lambda: setattr(self._session, "device", name)):
+            self._show_device(self._session.device)
+
+    def _show_device(self, name: str) -> None:
+        if name not in self.device.choices:
+            self.device.choices = [*DEVICES, name]  # one of several GPUs
+            self._has_marked = False
+        show(self.device, name)
+
+    def _mark_missing(self) -> None:
+        """Disable what this machine has not; torch, which knows, has been imported by a render."""
+        reasons = missing()
+        forbid(self.device, reasons)
+        forbid(self.rows["renderer.backend"], {k: v for k, v in reasons.items() if k == "cuda"})
+        self._has_marked = True
+
     def _show_status(self, status: Status) -> None:
         """Tell what `auto` chose."""
+        if not self._has_marked:
+            self._mark_missing()
         where = f"{status.threads} threads" if status.device == "cpu" else status.device
         self.resolved.value = f"{status.backend}, {where}"
 
