@@ -24,6 +24,7 @@ from napari_drr.recipe import (
     ct_hash,
     view,
 )
+from napari_drr.recipe._rendering import rendered_pixels
 
 DETECTOR = DetectorSettings(1000.0, 24, 32, 14.0, 16.0, x0=11.0, y0=-6.5)
 POSE = Pose(10.0, -20.0, 5.0, 20.0, 800.0, -30.0)
@@ -332,3 +333,27 @@ def test_views_are_known_by_any_letters_and_unknown_ones_refused() -> None:
     assert view("lao", angle_deg=30) == view("LAO", angle_deg=30)
     with pytest.raises(ValueError, match=r"`view` must be one of AP, PA, LAO.*; got 'oblique'"):
         view("oblique")
+
+
+def test_a_sparse_share_of_the_pixels_is_rendered(phantom):
+    sparse = replace(RECIPE, renderer=RendererSettings(sparse_share=0.25))
+    full, image = RECIPE.render(phantom), sparse.render(phantom)
+    pixels = torch.from_numpy(rendered_pixels(sparse))
+    assert pixels.sum() == pixels.numel() // 4
+    assert torch.equal(image, torch.where(pixels, full, 0.0))
+    assert rendered_pixels(RECIPE).all()
+    channels, names = sparse.channels(phantom, ["heart", "ribs"])
+    dense, _ = RECIPE.channels(phantom, ["heart", "ribs"])
+    assert len(names) > 1
+    assert torch.equal(channels, torch.where(pixels, dense, 0.0))
+
+
+def test_a_renderer_of_a_sparse_recipe_serves_others_too(phantom):
+    sparse = replace(RECIPE, renderer=RendererSettings(sparse_share=0.1))
+    fewer = replace(sparse, detector=replace(DETECTOR, height=9))
+    drr = sparse.drr(phantom)
+    for recipe in (sparse, fewer, RECIPE, sparse):
+        assert torch.equal(recipe.render(phantom, drr), recipe.render(phantom))
+    own = RECIPE.drr(phantom, p_subsample=0.5)
+    drawn = RECIPE.render(phantom, own) != 0
+    assert 0 < drawn.sum() <= drawn.numel() // 2, "the caller's own share stays"

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,8 +17,11 @@ import ray_cases
 import torch
 from shared_volumes import POSES, euler
 
-from napari_drr import Detector, project
+from napari_drr import Detector, load_phantom, project
+from napari_drr.recipe import DetectorSettings, Recipe, RendererSettings
+from napari_drr.rendering import _devices
 from napari_drr.rendering.kernels import cuda
+from napari_drr.rendering.kernels._cuda_support import NO_GPU
 from napari_drr.rendering.kernels._settings import RaySettings
 
 HELPERS = Path(__file__).parents[1] / "helpers"
@@ -81,7 +85,29 @@ def test_kernels_compile_for_a_gpu(tmp_path):
 
 def test_volumes_on_the_cpu_are_not_served():
     reason = cuda.reason_not_to_serve(torch.zeros(2, 2, 2), RaySettings())
-    assert reason == "the volume lies on 'cpu'"
+    there_is_a_gpu = torch.cuda.is_available()
+    assert reason == ("the volume lies on 'cpu'" if there_is_a_gpu else NO_GPU)
+
+
+@needs_gpu
+def test_auto_takes_a_gpu_that_agrees():
+    assert _devices.resolved("auto") == torch.device("cuda")
+    assert _devices.difference("cuda", "siddon") <= IMAGE
+
+
+@needs_gpu
+def test_a_renderer_for_the_gpu_is_made_on_the_cpu():
+    phantom = load_phantom(spacing=16.0)
+    recipe = Recipe(
+        detector=DetectorSettings(height=12, width=10, pixel_spacing_x=20, pixel_spacing_y=20),
+        renderer=RendererSettings(backend="cuda"),
+    )
+    drr = recipe.drr(phantom)
+    with pytest.raises(ValueError, match="the volume lies on 'cpu'"):
+        recipe.render(phantom, drr)
+    image = recipe.render(phantom, drr.to("cuda")).cpu()
+    exact = replace(recipe, renderer=RendererSettings()).render(phantom)
+    torch.testing.assert_close(image, exact, atol=IMAGE * float(exact.max()), rtol=0)
 
 
 @pytest.fixture

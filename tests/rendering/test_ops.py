@@ -134,8 +134,15 @@ def test_what_a_unit_raises_ends_the_run(threads):
 def test_an_unknown_backend_is_named(subject):
     with pytest.raises(ValueError, match="`backend` must be one of 'auto'"):
         DRR(subject, 600.0, 5, 8.0, backend="gpu")
-    with pytest.raises(ValueError, match="'cuda' can't serve: the volume lies on 'cpu'"):
-        DRR(subject, 600.0, 5, 8.0, backend="cuda")
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="'cuda' can't serve: there is no NVIDIA GPU"):
+            DRR(subject, 600.0, 5, 8.0, backend="cuda")
+
+
+def test_a_renderer_may_be_on_its_way_to_the_device_of_its_backend(subject):
+    drr = DRR(subject, 600.0, 5, 8.0, backend="cpu").to("meta")
+    with pytest.raises(ValueError, match="'cpu' can't serve: the volume lies on 'meta'"):
+        _ = drr.backend_in_use
 
 
 def test_the_door_takes_no_rays(subject):

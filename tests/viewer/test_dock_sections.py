@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from docks import Watch, click, drag, fill, let_go
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog
@@ -315,6 +316,41 @@ def test_the_backend_that_auto_chose_is_shown(make_section):
     assert "auto: cpu" in section.summary()
 
 
+def test_the_device_is_chosen_and_shown(make_section):
+    _, s, section = make_section(RendererSection)
+    box = section.device.native
+    assert section.device.value == "auto"
+    there = box.model().item(box.findText("cuda"))
+    assert there.isEnabled(), "nobody knows before torch is imported"
+    s.render()
+    assert there.isEnabled() == torch.cuda.is_available()
+    assert there.isEnabled() or "no such GPU" in there.toolTip()
+    before = s.recipe
+    section.device.value = "cpu"
+    assert s.device == "cpu"
+    assert s.recipe == before
+    s.device = "cuda:99"
+    assert section.device.value == "cuda:99"
+    with pytest.raises(ValueError, match="no device 'cuda:99'"):
+        s.render()
+    s.device = "auto"
+    assert section.device.value == "auto"
+    s.render()
+    with pytest.raises(ValueError, match="The device must be auto"):
+        s.device = "gpu"
+
+
+def test_a_sparse_share_leaves_pixels_out(make_section):
+    _, s, section = make_section(RendererSection)
+    s.pose.alpha_deg = 20
+    full = s.render().data.copy()
+    section.rows["renderer.sparse_share"].value = 0.25
+    sparse = s.render().data
+    drawn = sparse != 0
+    assert 0 < drawn.sum() <= 20 * 24 // 4
+    np.testing.assert_array_equal(sparse[drawn], full[drawn])
+
+
 def test_what_has_no_effect_is_disabled_and_says_why(make_section):
     _, s, section = make_section(RendererSection)
     assert not section.points.enabled
@@ -543,9 +579,10 @@ def test_a_note_stays_a_while_though_it_renders(open_dock, qtbot):
     watch = Watch(widget.session, qtbot)
     watch.settle()
     QGuiApplication.clipboard().setText(
-        "[[0, -1, 0, 0], [1, 0, 0, 850], [0, 0, 1, 0], [0, 0, 0, 1]]"
+        "[[0, -1, 0, -850], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]"
     )
     click(widget.pose.paste_button)
     watch.settle()
+    assert widget.session.pose.alpha_deg == pytest.approx(90)
     assert widget.output.message_line.value == "Pasted: pose from a 4x4 matrix."
     assert not widget.output.message_line.is_warning

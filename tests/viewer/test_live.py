@@ -11,8 +11,9 @@ import torch
 
 from napari_drr import load_phantom
 from napari_drr.recipe import DetectorSettings, Pose, Recipe, RendererSettings, Structure
+from napari_drr.recipe._rendering import rendered_pixels
 from napari_drr.viewer._pace import Pace
-from napari_drr.viewer._render import Renderer
+from napari_drr.viewer._render import Renderer, shortage_told
 from napari_drr.viewer._requests import Cancelled, Inputs, Request, Result, Settled
 from napari_drr.viewer.live import Job, Loop
 
@@ -338,3 +339,20 @@ def test_previews_of_the_largest_sample_are_as_bright_as_the_image(loop):
         preview = loop.renderer.preview(asked, (150, 150)).image
         # A sum's joined voxels are the same in the middle of the block.
         assert preview.max() == pytest.approx(full.max(), rel=0.01), reduction
+
+
+def test_previews_of_a_sparse_image_show_the_same_pixels(loop, inputs):
+    asked = request(inputs, 60, renderer=RendererSettings(sparse_share=0.3))
+    full = loop.renderer.render(asked).image
+    preview = loop.renderer.preview(asked, (30, 30)).image
+    pixels = rendered_pixels(asked.recipe)
+    assert pixels.mean() == pytest.approx(0.3, abs=1 / full.size)
+    assert not full[~pixels].any()
+    assert not preview[~pixels].any()
+    assert preview.max() == pytest.approx(full.max(), rel=0.1)
+
+
+def test_too_little_memory_is_told_with_a_way_out(inputs):
+    told = pytest.raises(MemoryError, match="60 x 60 pixels of this CT: take fewer pixels")
+    with told, shortage_told(request(inputs, 60)):
+        torch.empty(2**60)

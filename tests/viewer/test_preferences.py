@@ -38,7 +38,7 @@ def test_the_manifests_defaults_and_ours_are_the_same(settings, manifest):
     assert list(declared) == list(Preferences.__dataclass_fields__)
 
 
-@pytest.mark.parametrize("name", ["backend", "view", "attenuation"])
+@pytest.mark.parametrize("name", ["backend", "device", "view", "attenuation"])
 def test_every_choice_that_napari_offers_is_one(settings, manifest, name):
     for choice in manifest.contributions.configurations[CATEGORY].properties[name].enum:
         setattr(settings, name, choice)
@@ -49,11 +49,13 @@ def test_every_choice_that_napari_offers_is_one(settings, manifest, name):
 def test_a_new_session_begins_as_preferred(settings):
     old = session(ViewerModel())
     settings.backend = "reference"
+    settings.device = "cpu"
     settings.view = "left lateral"
     settings.distance = 700.0
     settings.attenuation = "relative"
     new = session(ViewerModel())
     assert new.renderer.backend == "reference"
+    assert (new.device, old.device) == ("cpu", "auto")
     assert (new.orientation, new.pose.alpha_deg, new.pose.y) == ("PA", 90.0, -700.0)
     assert new.attenuation.kind == "relative"
     assert not new.can_undo

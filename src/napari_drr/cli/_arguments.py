@@ -210,6 +210,12 @@ def _add_renderer(command: argparse.ArgumentParser) -> None:
     add("--backend", choices=["auto", "reference", "cpu", "cuda"], help="default auto")
     add("--device", metavar="DEVICE", help="cpu (default), auto, cuda, cuda:1 or mps")
     add(
+        "--sparse-share",
+        type=float,
+        metavar="SHARE",
+        help="share of the pixels to render, drawn at random; the others are 0 (default 1)",
+    )
+    add(
         "--memory-budget",
         metavar="SIZE",
         help="memory to use beside volume and image, such as 500M or 2G",

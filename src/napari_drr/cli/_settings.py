@@ -36,6 +36,7 @@ def changed(recipe: Recipe, options: Namespace) -> Recipe:
         reduction=options.reduction,
         n_points=options.n_points,
         backend=options.backend,
+        sparse_share=options.sparse_share,
     )
     attenuation = _given(
         kind=options.attenuation,

@@ -21,6 +21,7 @@ _FLAGS = {
     "sdd": "--sdd",
     "series": "--series",
     "source_to_detector": "--sdd",
+    "sparse_share": "--sparse-share",
     "spacing": "--spacing",
     "view": "--view",
     "volume": "CT",

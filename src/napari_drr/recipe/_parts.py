@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from jaxtyping import Float
 
-from napari_drr.recipe._values import Count, NonNegative, NonZero, Positive, SampleCount, Values
+from napari_drr.recipe._values import (
+    Count,
+    NonNegative,
+    NonZero,
+    Positive,
+    SampleCount,
+    Share,
+    Values,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -171,12 +179,15 @@ class RendererSettings(Values):
         reduction: What becomes of the samples along a ray.
         n_points: Samples per ray; used by the trilinear renderer only.
         backend: `"auto"`, or the backend that must serve.
+        sparse_share: Share of the pixels to render, drawn at random but always the same ones; the
+            others are 0.
     """
 
     renderer: Literal["siddon", "trilinear"] = "siddon"
     reduction: Literal["sum", "max", "mip"] = "sum"
     n_points: SampleCount = 500
     backend: Literal["auto", "reference", "cpu", "cuda"] = "auto"
+    sparse_share: Share = 1.0
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Bool
+from numpy.typing import NDArray
 
 from napari_drr.recipe._ct import world_affine
+from napari_drr.recipe._parts import DetectorSettings
 
 if TYPE_CHECKING:
     from torchio import Subject
@@ -17,6 +21,10 @@ if TYPE_CHECKING:
 
 # Isocenters closer than this, in mm, are one: the grid's center computed along two ways.
 SAME_POINT_MM = 1e-6
+
+
+# A recipe's sparse pixels are the same ones every time.
+SEED = 0
 
 
 class RecipeWarning(UserWarning):
@@ -47,11 +55,32 @@ def make_drr(recipe: Recipe, subject: Subject, options: dict[str, Any]) -> DRR:
 
 
 def aimed(recipe: Recipe, drr: DRR) -> DRR:
-    """Set a renderer's detector to the recipe's, orientation included, and return it."""
+    """Set a renderer's detector, and which pixels are rendered, to the recipe's; return it."""
     detector = recipe.detector.detector(recipe.orientation)
     if drr.detector != detector:
         drr.detector = detector
+    share = recipe.renderer.sparse_share
+    if share < 1 or drr.draws_by_seed:  # else it is the caller's own share, if any
+        drr.draw_pixels_(share if share < 1 else None, SEED)
     return drr
+
+
+def rendered_pixels(recipe: Recipe) -> Bool[NDArray[np.bool_], "height width"]:
+    """Return which pixels a recipe renders; not to be written into."""
+    return _rendered_pixels(recipe.renderer.sparse_share, recipe.detector)
+
+
+@lru_cache(maxsize=2)  # previews ask at each step of a slider
+def _rendered_pixels(share: float, settings: DetectorSettings) -> NDArray[np.bool_]:
+    from napari_drr.rendering._pixels import PixelSubset
+
+    detector, subset = settings.detector(), PixelSubset(None)
+    subset.draw_by_seed(detector, share if share < 1 else None, SEED)
+    pixels, mask = subset.current(detector), np.ones(detector.shape, bool)
+    if pixels is not None:
+        mask[:] = False
+        mask.flat[pixels.numpy()] = True
+    return mask
 
 
 def call_options(recipe: Recipe) -> dict[str, Any]:

@@ -30,6 +30,7 @@ class Rule:
 Positive = Annotated[float, Rule("greater than 0", lambda number: number > 0)]
 NonNegative = Annotated[float, Rule("at least 0", lambda number: number >= 0)]
 NonZero = Annotated[float, Rule("other than 0", lambda number: number != 0)]
+Share = Annotated[float, Rule("in (0, 1]", lambda number: 0 < number <= 1)]
 Count = Annotated[int, Rule("at least 1", lambda number: number >= 1)]
 SampleCount = Annotated[int, Rule("at least 2", lambda number: number >= 2)]
 

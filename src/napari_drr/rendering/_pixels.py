@@ -26,9 +26,29 @@ class PixelSubset:
         self._redraw = redraw
         self._generator = generator
         self._pixels: Tensor | None = None
+        self._seeded: tuple[float, int, tuple[int, int]] | None = None
+
+    @property
+    def is_seeded(self) -> bool:
+        """Whether the pixels are those of a seed."""
+        return self._seeded is not None
+
+    def draw_by_seed(self, detector: Detector, share: float | None, seed: int) -> None:
+        """Take another share of the pixels: for the same seed and detector's size the same ones."""
+        drawn = None if share is None else (share, seed, detector.shape)
+        if drawn is not None and drawn == self._seeded:
+            return
+        generator, self._generator = self._generator, torch.Generator().manual_seed(seed)
+        self.share = share
+        try:
+            self.draw(detector)
+        finally:
+            self._generator = generator
+        self._seeded = drawn
 
     def draw(self, detector: Detector) -> None:
         """Draw pixels of a detector, without repetition."""
+        self._seeded = None
         if self.share is None:
             self._pixels = None
             return

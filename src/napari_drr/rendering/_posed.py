@@ -79,6 +79,23 @@ class PosedVolume(SubjectVolume):
         self._pixels.share = _either(p_subsample, self._pixels.share)
         self._pixels.draw(self.detector)
 
+    @property
+    def draws_by_seed(self) -> bool:
+        """Whether the pixels of a sparse render are those of `draw_pixels_`."""
+        return self._pixels.is_seeded
+
+    def draw_pixels_(self, share: float | None, seed: int = 0) -> None:
+        """Choose in place which pixels are rendered: for the same seed always the same ones.
+
+        Args:
+            share: Share of the detector's pixels, in (0, 1]; None for all.
+            seed: Which of the many such sets of pixels.
+
+        Raises:
+            ValueError: If the share is not in (0, 1].
+        """
+        self._pixels.draw_by_seed(self.detector, share, seed)
+
     def rescale_detector_(self, scale: float) -> None:
         """Scale the number of pixels in place; the detector keeps its size in mm."""
         if not scale > 0:

@@ -20,7 +20,7 @@ from napari_drr.recipe import (
     RendererSettings,
 )
 from napari_drr.recipe._ct import world_affine
-from napari_drr.recipe._rendering import call_options
+from napari_drr.recipe._rendering import call_options, rendered_pixels
 from napari_drr.rendering._devices import resolved
 from napari_drr.rendering._memory import is_shortage
 from napari_drr.viewer._coarse import VOXELS, coarse, enlarged
@@ -115,13 +115,15 @@ class Renderer:
             ct=CTReference(),  # the coarse CT is another one
             detector=_with_shape(full.detector, shape),
             isocenter=_isocenter(full, subject),
-            renderer=_with_few_points(full.renderer),
+            renderer=_for_few_pixels(full.renderer),
         )
         drr = self._coarse.drr(few, larger, self._subject_key, request.device)
         drr.warns = False  # the full image will tell
         with torch.inference_mode():
             image = few.render(larger, drr)[0, 0].cpu().numpy()
         image = enlarged(image, (full.detector.height, full.detector.width))
+        if full.renderer.sparse_share < 1:
+            image = np.where(rendered_pixels(full), image, np.float32(0))
         return Result(
             image,
             None,
@@ -140,7 +142,8 @@ class Renderer:
             Cancelled: If the request was cancelled.
         """
         start = time.perf_counter()
-        apart = self._labels_apart(request)
+        is_sparse = request.recipe.renderer.sparse_share < 1
+        apart = None if is_sparse else self._labels_apart(request)
         if apart is None:
             channels, chosen = self._channels(request)
         else:
@@ -333,8 +336,9 @@ def _kind(request: Request) -> tuple[Any, ...]:
     return (request.device, recipe.renderer, recipe.attenuation, bool(recipe.weights()))
 
 
-def _with_few_points(renderer: RendererSettings) -> RendererSettings:
-    """Return the same renderer with no more samples than larger voxels have a use for."""
+def _for_few_pixels(renderer: RendererSettings) -> RendererSettings:
+    """Return the same renderer for all pixels, with as many samples as larger voxels are worth."""
+    renderer = replace(renderer, sparse_share=1.0)
     if renderer.renderer == "siddon" or renderer.reduction != "sum":
         return renderer
     return replace(renderer, n_points=min(renderer.n_points, PREVIEW_POINTS))

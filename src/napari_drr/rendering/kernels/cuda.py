@@ -10,13 +10,10 @@ GPU its interpreter runs the same kernels on CPU tensors, slowly, for tests: set
 `TRITON_INTERPRET=1` before the process starts.
 """
 
-import os
 import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from math import ceil
 from typing import Any
 
@@ -24,7 +21,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from napari_drr.rendering.kernels._settings import RaySettings
+from napari_drr.rendering.kernels._cuda_support import reason_not_to_serve as reason_not_to_serve
 
 # A program's rays: a square of pixels rather than a row meets fewer cache lines.
 TILE_HEIGHT = TILE_WIDTH = 8
@@ -34,35 +31,6 @@ LANES_PER_WARP = 32
 NUMBERS_AT_ONCE = 2**23
 
 _MODES = {"sum": 0, "max": 1, "mip": 2, "channels": 3}
-_OLDEST_CAPABILITY = (7, 0)  # Triton has no code for older GPUs
-
-
-def reason_not_to_serve(volume: Tensor, settings: RaySettings) -> str | None:
-    """Say why these kernels can't render, or None if they can."""
-    if volume.device.type != "cuda" and not _is_interpreted():
-        return f"the volume lies on {volume.device.type!r}"
-    if not _has_triton():
-        return "Triton, which comes with torch for CUDA on Linux, is not installed"
-    if volume.device.type == "cuda":
-        capability = torch.cuda.get_device_capability(volume.device)
-        if capability < _OLDEST_CAPABILITY:
-            return "the GPU's compute capability is {}.{}, and they need {}.{}".format(
-                *capability, *_OLDEST_CAPABILITY
-            )
-    if volume.dtype != torch.float32:
-        return f"they take float32 volumes, and this one is {str(volume.dtype).split('.')[-1]}"
-    if callable(settings.reduction):
-        return "a callable reduction needs every sample"
-    return None
-
-
-@cache
-def _has_triton() -> bool:
-    return find_spec("triton") is not None
-
-
-def _is_interpreted() -> bool:
-    return os.environ.get("TRITON_INTERPRET") == "1"
 
 
 @dataclass(frozen=True)

