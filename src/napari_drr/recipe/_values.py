@@ -46,8 +46,10 @@ class Values:
 
     def __post_init__(self) -> None:
         """Convert and check every field."""
-        for name, hint in _hints(type(self)).items():
-            object.__setattr__(self, name, to_plain(getattr(self, name), hint, name))
+        for name, hint, kind, rule in _checks(type(self)):
+            value = getattr(self, name)
+            if not _is_plain(value, kind, rule):
+                object.__setattr__(self, name, to_plain(value, hint, name))
 
 
 ValuesT = TypeVar("ValuesT", bound=Values)
@@ -90,6 +92,26 @@ def _hints(cls: type[Values]) -> dict[str, Any]:
         hints = get_type_hints(cls, include_extras=True)
         _HINTS[cls] = {field.name: hints[field.name] for field in fields(cls)}
     return _HINTS[cls]
+
+
+_CHECKS: dict[type, list[tuple[str, Any, Any, Rule | None]]] = {}
+
+
+def _checks(cls: type[Values]) -> list[tuple[str, Any, Any, Rule | None]]:
+    """Return name, annotation, plain type and rule of each field; once, too."""
+    if cls not in _CHECKS:
+        _CHECKS[cls] = [
+            (name, hint, *(get_args(hint) if get_origin(hint) is Annotated else (hint, None)))
+            for name, hint in _hints(cls).items()
+        ]
+    return _CHECKS[cls]
+
+
+def _is_plain(value: object, kind: Any, rule: Rule | None) -> bool:
+    """Tell, quickly, of most values that nothing has to be converted: sliders make many recipes."""
+    if type(value) is not kind or (kind is float and not math.isfinite(value)):  # type: ignore[arg-type] # a float
+        return False
+    return rule is None or rule.holds(value)
 
 
 def to_plain(value: object, hint: Any, path: str) -> Any:

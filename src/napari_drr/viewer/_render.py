@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from napari_drr.rendering.drr import DRR
 
 
+# Compared with no CT that is rendered.
+NO_CT = CTReference()
+
 # Twice the voxels of a coarse CT that a ray meets.
 PREVIEW_POINTS = 2 * VOXELS
 
@@ -112,7 +115,7 @@ class Renderer:
         start = time.perf_counter()
         few = replace(
             full,
-            ct=CTReference(),  # the coarse CT is another one
+            ct=NO_CT,  # the coarse CT is another one
             detector=_with_shape(full.detector, shape),
             isocenter=_isocenter(full, subject),
             renderer=_for_few_pixels(full.renderer),
@@ -270,7 +273,7 @@ class _Kept:
         )
         if self._drr is None or self._key != key:
             # It is the very CT: hashing it once more would take as long as all the rest.
-            drr = replace(recipe, ct=CTReference()).drr(subject)
+            drr = replace(recipe, ct=NO_CT).drr(subject)
             self._drr, self._key = drr.to(resolved(device, drr.backend)), key
         self._drr.detector = recipe.detector.detector(recipe.orientation)
         return self._drr
