@@ -3,6 +3,7 @@
 import gc
 import json
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -12,7 +13,7 @@ from napari.components import ViewerModel
 
 from napari_drr import DRR, Recipe, read, session
 from napari_drr.recipe import RendererSettings
-from napari_drr.viewer import layers
+from napari_drr.viewer import _rendering, layers
 from napari_drr.viewer._requests import Cancelled
 from napari_drr.viewer._session import Session
 
@@ -341,6 +342,35 @@ def test_a_cancelled_render_ends_and_tells(viewer):
     s.cancel()
     assert told == [True]
     assert isinstance(running.exception(timeout=30), Cancelled)
+    s.close()
+
+
+@pytest.mark.parametrize("end", ["shown", "cancelled", "ct deleted"])
+def test_no_progress_is_told_of_a_render_that_has_ended(viewer, end, monkeypatch):
+    monkeypatch.setattr(_rendering, "SHORT", 0.0)
+    posted, told = [], []
+    s = Session(viewer, posted.append)
+    s.adopt()
+    s.renderer.backend = "reference"
+    s.detector.update(height=300, width=300)
+    s.events.progress.connect(lambda done, total: told.append(done))
+    if end == "shown":
+        s.render()
+    else:
+        s.render(wait=False)
+        while not posted:
+            time.sleep(0.01)
+        posted[0]()
+        assert len(told) == 1
+        told.clear()
+        if end == "cancelled":
+            s.cancel()
+        else:
+            viewer.layers.remove(s.ct)
+    assert posted
+    for function in posted:
+        function()
+    assert told == []
     s.close()
 
 

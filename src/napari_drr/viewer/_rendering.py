@@ -290,13 +290,13 @@ class Rendering:
         return deliver
 
     def _reporter(self) -> Callable[[int, int], None]:
-        session, post, start = self._session, self.post, time.perf_counter()
+        rendering, post, start = weakref.ref(self), self.post, time.perf_counter()
         told = [start + SHORT]
 
         def report(done: int, total: int) -> None:
             if post is not None and time.perf_counter() >= told[0]:
                 told[0] = time.perf_counter() + PROGRESS_EVERY
-                post(lambda: _report(session, done, total))
+                post(lambda: _report(rendering, report, done, total))
 
         return report
 
@@ -336,7 +336,7 @@ class Rendering:
         # The renderer knows which CT it was; nothing that is shown changes.
         if session.recipe.ct != result.recipe.ct:
             session._recipe = replace(session.recipe, ct=result.recipe.ct)
-        self.status = _status(result, self.pace)
+        self.status = Status.of(result, self.pace.paint_seconds)
         for warning in result.warnings:
             session.events.message.emit(warning)
         session.events.rendered.emit(result)
@@ -367,10 +367,15 @@ def _tell_failed(session: weakref.ref[Session], message: str) -> None:
         alive.events.failed.emit(message)
 
 
-def _report(session: weakref.ref[Session], done: int, total: int) -> None:
-    alive = session()
-    if alive is not None:
-        alive.events.progress.emit(done, total)
+def _report(
+    rendering: weakref.ref[Rendering], report: Callable[[int, int], None], done: int, total: int
+) -> None:
+    """Tell how far a render is, unless it has ended or another one has begun meanwhile."""
+    alive = rendering()
+    if alive is None or (job := alive._job) is None or job.request.progress is not report:
+        return
+    if not (job.future.done() or job.request.cancel.is_set()):
+        alive._alive().events.progress.emit(done, total)
 
 
 def _channel_ids(session: Session) -> tuple[int, ...]:
@@ -383,17 +388,3 @@ def _channel_ids(session: Session) -> tuple[int, ...]:
             f"show at most {MOST_STRUCTURE_IMAGES}, or take the masks as labels."
         )
     return visible
-
-
-def _status(result: Result, pace: Pace) -> Status:
-    import torch
-
-    return Status(
-        result.seconds,
-        pace.paint_seconds,
-        result.backend,
-        result.device,
-        torch.get_num_threads(),
-        result.shape,
-        result.is_preview,
-    )

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_drr.viewer._requests import Result
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,21 @@ class Status:
     threads: int
     shape: tuple[int, int]
     is_preview: bool
+
+    @classmethod
+    def of(cls, result: Result, paint_seconds: float | None) -> Status:
+        """Tell how the render of a result went."""
+        import torch
+
+        return cls(
+            result.seconds,
+            paint_seconds,
+            result.backend,
+            result.device,
+            torch.get_num_threads(),
+            result.shape,
+            result.is_preview,
+        )
 
     def __str__(self) -> str:
         """Return the line: time, backend and device, and what was rendered."""

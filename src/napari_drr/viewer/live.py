@@ -235,9 +235,10 @@ def _render(job: Job, slot: _Slot, renderer: Renderer, pace: Pace) -> None:
             deliver(job, replace(result, awaits_channels=True))
         slot.interrupt_from_here(0.0)
         result = renderer.with_channels(request, result)
+    # First, so that nothing of its progress is told any more once its image is shown.
+    job.future.set_result(result)
     if deliver is not None:
         deliver(job, result)
-    job.future.set_result(result)
     slot.finish()
     if request.prepares and slot.interrupt_from_here(0.0):
         with suppress(Cancelled):
