@@ -258,14 +258,14 @@ def test_another_ct_gets_a_warning_and_its_own_reference(
 def test_rays_that_all_miss_get_a_warning(run: Run, tmp_path: Path) -> None:
     pose = ["--pose", "0", "0", "0", "5000", "850", "0"]
     _, err = run("render", *PHANTOM, *pose, "-o", tmp_path / "a.tif")
-    assert err.startswith("napari-drr: warning: No ray meets the volume")
+    assert err.startswith("napari-drr: warning: No ray meets the CT")
     assert err.count("\n") == 1
 
 
 def test_a_source_in_the_ct_gets_a_warning(run: Run, tmp_path: Path) -> None:
     pose = ["--pose", "0", "0", "0", "0", "0", "0"]
     _, err = run("render", *PHANTOM, *pose, "--quiet", "-o", tmp_path / "a.tif")
-    assert err.startswith("napari-drr: warning: The source lies inside the volume")
+    assert err.startswith("napari-drr: warning: The source lies inside the CT")
     assert err.count("\n") == 1
 
 
@@ -283,8 +283,8 @@ def test_of_several_poses_the_faulty_one_is_named(run: Run, tmp_path: Path) -> N
     )
     _, err = run("render", *PHANTOM, "--poses", table, "-o", tmp_path / "{index}.tif")
     first, second = err.splitlines()
-    assert first.startswith("napari-drr: warning: Image 1: No ray meets the volume")
-    assert second.startswith("napari-drr: warning: Image 2: The source lies inside the volume")
+    assert first.startswith("napari-drr: warning: Image 1: No ray meets the CT")
+    assert second.startswith("napari-drr: warning: Image 2: The source lies inside the CT")
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from shared_volumes import euler
 
 from napari_drr import DRR, read
 
-INSIDE = "source lies inside the volume"
-MISSED = "No ray meets the volume"
+INSIDE = "source lies inside the CT"
+MISSED = "No ray meets the CT"
 BEHIND = "of the body lies behind the detector"
 # Half the length of the volume's edges, mm.
 HALF = np.array([17.0, 10.5, 16.5])

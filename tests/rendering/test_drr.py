@@ -252,7 +252,7 @@ def test_legacy_options_do_nothing(subject):
 def test_a_pose_that_misses_is_told(subject):
     drr = make(subject)
     away = euler((0, 0, 0), (900.0, 300.0, 0.0))
-    with pytest.warns(RenderWarning, match="No ray meets the volume"):
+    with pytest.warns(RenderWarning, match="No ray meets the CT"):
         assert not drr(away).any()
     assert "No ray meets" in drr.diagnose(away)[0]
     assert "source lies inside" in drr.diagnose(euler((0, 0, 0), (0.0, 1.0, 0.0)))[0]

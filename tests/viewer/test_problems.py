@@ -367,6 +367,18 @@ def test_the_poses_faults_are_told(s, add):
     assert s.problems() == ()
 
 
+def test_what_a_render_found_is_told_of_that_pose_only(s, add):
+    add()
+    s.detector.source_to_detector = 850.0
+    assert s.problems() == ()
+    s.render()
+    assert "of the body lies behind the detector" in the_one(s, "behind the detector").message
+    s.display.gamma = 2.0
+    assert len(s.problems()) == 1
+    s.pose.alpha_deg = 10.0
+    assert s.problems() == ()
+
+
 def test_the_ct_behind_the_detector_or_the_source_is_not_met(s, add):
     add()
     s.detector.source_to_detector = 400.0

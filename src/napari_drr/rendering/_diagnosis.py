@@ -10,17 +10,12 @@ from torch import Tensor
 
 from napari_drr.geometry.detector import Detector
 from napari_drr.geometry.pose import RigidTransform
+from napari_drr.rendering._sentences import INSIDE, NO_HIT
 from napari_drr.rendering.kernels._rays import SOURCE, RayBundle, bundle_of_plane
 from napari_drr.rendering.project import any_ray_hits
 
 if TYPE_CHECKING:
     import torchio as tio
-
-NO_HIT = (
-    "No ray meets the volume between source and detector: the image is empty. Check the pose's "
-    "angles and translation (in mm; AP wants y > 0, PA y < 0) and the source-to-detector distance."
-)
-INSIDE = "The source lies inside the volume: move it farther from the isocenter."
 
 # What counts as body rather than air or lung, and of how many voxels that is asked.
 BODY_HU = -500.0

@@ -11,11 +11,12 @@ from torch import Tensor
 
 from napari_drr.geometry.pose import RigidTransform
 from napari_drr.rendering._arguments import make_detector, rays_of_patch
-from napari_drr.rendering._diagnosis import NO_HIT, missed_poses
+from napari_drr.rendering._diagnosis import missed_poses
 from napari_drr.rendering._legacy import check_options
 from napari_drr.rendering._pixels import PixelSubset
 from napari_drr.rendering._recombination import Recombination
 from napari_drr.rendering._recombined import RecombinedVolume
+from napari_drr.rendering._sentences import NO_HIT
 from napari_drr.rendering._structures import ChannelTable, Weights
 from napari_drr.rendering._volume import Point
 from napari_drr.rendering.kernels import _ops

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
+from napari_drr.rendering._sentences import INSIDE, NO_HIT
 from napari_drr.viewer import _layer_checks
 from napari_drr.viewer._carm import Box, CArm
 from napari_drr.viewer._grids import full_resolution
@@ -24,12 +25,6 @@ if TYPE_CHECKING:
     from napari_drr.viewer._session import Session
 
 Points = Float[NDArray[np.float64], "n 3"]
-
-INSIDE = "The source lies inside the CT: move it farther from the isocenter."
-NO_HIT = (
-    "No ray meets the CT, so the image is empty: check the pose's angles and translation (AP wants "
-    "y > 0, PA y < 0) and the distance, or choose a view."
-)
 
 
 class Checks:
@@ -69,6 +64,7 @@ class Checks:
             yield from _weights_without_labels(session)
         if with_pose and grid is not None and session._rendering.is_warm:
             yield from _of_pose(session, grid)
+            yield from _of_image(session)
 
     def _scanned(self, session: Session, ct: Image) -> Scan | None:
         """Look at the CT's values, and at all of them where a render failed."""
@@ -123,6 +119,13 @@ def _of_pose(session: Session, grid: LayerGrid) -> Iterator[Problem]:
         yield Problem(INSIDE, "warning", about="recipe")
     elif not _touch(box.corners, np.vstack([arm.source, arm.corners])):
         yield Problem(NO_HIT, "warning", about="recipe")
+
+
+def _of_image(session: Session) -> Iterator[Problem]:
+    """Tell what a render found of this very pose, such as body behind the detector."""
+    for warning in session._rendering.warnings():
+        if warning not in (INSIDE, NO_HIT):
+            yield Problem(warning, "warning", about="recipe")
 
 
 def _touch(box: Points, beam: Points) -> bool:

@@ -23,6 +23,7 @@ from napari_drr.recipe._ct import world_affine
 from napari_drr.recipe._rendering import call_options, rendered_pixels
 from napari_drr.rendering._devices import resolved
 from napari_drr.rendering._memory import is_shortage
+from napari_drr.rendering._sentences import NO_HIT
 from napari_drr.viewer._coarse import VOXELS, coarse, enlarged
 from napari_drr.viewer._requests import Apart, Request, Result
 from napari_drr.viewer._subjects import Subjects
@@ -313,8 +314,6 @@ def _image(
 ) -> Float[NDArray[np.float32], "height width"]:
     """Render in full."""
     import torch
-
-    from napari_drr.rendering._diagnosis import NO_HIT
 
     if NO_HIT in faults:
         return np.zeros((recipe.detector.height, recipe.detector.width), np.float32)

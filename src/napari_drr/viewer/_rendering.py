@@ -238,6 +238,14 @@ class Rendering:
         self._alive().events.message.emit(doing)
         self._loop.later(on_thread)
 
+    def warnings(self) -> tuple[str, ...]:
+        """Return what was told of the image that is shown, if it is the recipe's."""
+        last, session = self._last, self._alive()
+        if last is None or last.is_preview:
+            return ()
+        recipe = replace(last.recipe, display=session.recipe.display)
+        return last.warnings if recipe == session.recipe else ()
+
     def under(self, column: int, row: int) -> list[tuple[Structure, float]]:
         """Do what `Session.under` says."""
         session, apart = self._alive(), self._renderer.apart
