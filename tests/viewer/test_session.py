@@ -5,6 +5,7 @@ import json
 import threading
 import time
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -181,7 +182,7 @@ def test_faults_of_a_pose_are_told_not_drawn(s):
     s.events.message.connect(told.append)
     s.pose.x = 3000.0
     assert s.render().data.max() == 0
-    assert "No ray meets the volume" in told[0]
+    assert "No ray meets the CT" in told[0]
 
 
 def test_events_tell_what_changed(s):
@@ -375,8 +376,52 @@ def test_no_progress_is_told_of_a_render_that_has_ended(viewer, end, monkeypatch
 
 
 def test_a_backend_that_cannot_serve_says_so(s):
-    from dataclasses import replace
-
     s.recipe = replace(s.recipe, renderer=RendererSettings(backend="cuda"))
     with pytest.raises(ValueError, match="can't serve"):
         s.render()
+
+
+def test_others_labels_are_not_taken_for_those_that_were_deleted(s, viewer):
+    other = viewer.add_labels(np.ones((4, 4, 4), np.uint8), translate=(9999.0,) * 3, units="mm")
+    viewer.layers.remove("labels")
+    s.adopt()
+    assert s.labels is None
+    s.render()
+    new = viewer.add_labels(np.ones((4, 4, 4), np.uint8), units="mm", name="new")
+    s.adopt()
+    assert s.labels is new
+    s.labels = other
+    assert s.labels is other
+
+
+@pytest.mark.parametrize("mode", ["line_integral", "transmission"])
+def test_the_recipe_takes_looks_from_the_layer(s, mode):
+    s.display.mode = mode
+    layer = s.render()
+    assert s.display.contrast_limits is None
+    steps = len(s._history._past)
+    layer.contrast_limits = (0.5, 2.0)
+    assert s.display.contrast_limits == (0.5, 2.0)
+    assert s.display.mode == mode
+    np.testing.assert_allclose(
+        layer.colormap.map(np.linspace(0, 1, 9))[:, 0],
+        replace(s.recipe.display, gamma=1.0).gray(np.linspace(0.5, 2, 9)),
+        atol=1 / 255,
+    )
+    assert len(s._history._past) == steps
+    s.pose.alpha_deg = 10
+    assert tuple(s.render().contrast_limits) == (0.5, 2.0)
+    s.display.contrast_limits = None
+    assert s.render().contrast_limits[0] == 0
+    assert s.display.contrast_limits is None
+    layer.colormap = "magma"
+    assert s.display.mode == mode
+
+
+def test_the_recipe_takes_gamma_and_inversion_from_the_layer(s):
+    layer = s.render()
+    layer.gamma = 0.5
+    layer.colormap = "gray_r"
+    assert (s.display.gamma, s.display.invert) == (0.5, True)
+    assert s.display.contrast_limits is None
+    assert s.render().gamma == 0.5

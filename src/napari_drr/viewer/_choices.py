@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -82,9 +82,9 @@ def first_volume(viewer: ViewerModel) -> Image | None:
     return next(iter(volumes(viewer)), None)
 
 
-def first_labels(viewer: ViewerModel) -> Labels | None:
-    """Return the first layer that can be a CT's labels, or None."""
-    return next(iter(label_volumes(viewer)), None)
+def first_labels(viewer: ViewerModel, without: Container[Labels] = ()) -> Labels | None:
+    """Return the first layer that can be a CT's labels, or None; some are left out."""
+    return next((layer for layer in label_volumes(viewer) if layer not in without), None)
 
 
 def shown(viewer: ViewerModel, layer: Layer | None) -> bool:

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
+from weakref import WeakSet
 
 import numpy as np
 from jaxtyping import Float
@@ -46,6 +47,8 @@ class ChosenLayers(EditedRecipe):
         self._viewer = weakref.ref(viewer)
         self._inputs = InputLayers(self._on_inputs_changed)
         self._decided: set[str] = set()
+        # Labels that were there when the chosen ones were deleted: others are not taken instead.
+        self._passed_over: WeakSet[Labels] = WeakSet()
         self._labels_seen: tuple[int, int] | None = None
 
     @property
@@ -74,6 +77,7 @@ class ChosenLayers(EditedRecipe):
 
     def _take_ct(self, layer: Image | None) -> None:
         if self._inputs.choose_ct(layer):
+            self._passed_over.clear()
             self._on_inputs_changed()
 
     @property
@@ -121,7 +125,7 @@ class ChosenLayers(EditedRecipe):
         if self.ct is None and "ct" not in self._decided:
             self._take_ct(layers.first_volume(self.viewer))
         if self.labels is None and self.ct is not None and "labels" not in self._decided:
-            self._take_labels(layers.first_labels(self.viewer))
+            self._take_labels(layers.first_labels(self.viewer, self._passed_over))
 
     def reload(self) -> None:
         """Read the layers again: napari does not tell when their arrays were edited in place."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -33,12 +34,14 @@ class Outputs:
 
     Attributes:
         dismissed: Names of structures' own images that were deleted; they are not made anew.
+        is_writing: Whether layers change because of us, and not by hand.
     """
 
     def __init__(self) -> None:
         self._layers: dict[str, weakref.ref[Layer]] = {}
         self._hidden: set[str] = set()
         self.dismissed: set[str] = set()
+        self.is_writing = False
 
     def layer(self, viewer: ViewerModel, name: str = RADIOGRAPH) -> Any:
         """Return an output's layer, or None if it is not in the viewer.
@@ -72,6 +75,17 @@ class Outputs:
             is_moving: Whether another result may follow at once: a radiograph that is there
                 already gets its pixels, and nothing that costs more.
         """
+        with self._writing():
+            return self._show(viewer, result, beside, masks, is_moving)
+
+    def _show(
+        self,
+        viewer: ViewerModel,
+        result: Result,
+        beside: Layer | None,
+        masks: Collection[Masks],
+        is_moving: bool,
+    ) -> Layer:
         old = self.layer(viewer)
         layer = layers.add_or_update_radiograph(
             viewer,
@@ -98,12 +112,22 @@ class Outputs:
     def settle(self, viewer: ViewerModel, recipe: Recipe, beside: Layer | None) -> None:
         """Do what `show` left out while the radiograph was moving."""
         if (layer := self.layer(viewer)) is not None:
-            layers.settle_radiograph(viewer, layer, recipe, beside)
+            with self._writing():
+                layers.settle_radiograph(viewer, layer, recipe, beside)
 
     def restyle(self, viewer: ViewerModel, display: Display) -> None:
         """Show the radiograph's values in another way."""
         if (layer := self.layer(viewer)) is not None:
-            layers.restyle_radiograph(layer, display)
+            with self._writing():
+                layers.restyle_radiograph(layer, display)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        before, self.is_writing = self.is_writing, True
+        try:
+            yield
+        finally:
+            self.is_writing = before
 
     @staticmethod
     def _refreshed(result: Result, masks: Collection[Masks]) -> set[str]:

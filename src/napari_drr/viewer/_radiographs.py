@@ -312,7 +312,7 @@ def set_limits(layer: Image, recipe: Recipe, values: NDArray[np.float32]) -> boo
         Whether they changed.
     """
     current, wanted = tuple(layer.contrast_limits), _limits(recipe, values)
-    is_by_hand = recipe.display.contrast_limits is not None or current != _automatic.get(layer)
+    is_by_hand = recipe.display.contrast_limits is not None or not has_automatic_limits(layer)
     is_steady = STEADY[0] * current[1] <= wanted[1] <= STEADY[1] * current[1]
     is_new = _is_new_display(layer, recipe) or _is_new_kind(layer, recipe)
     if current == wanted or not (is_new or not (is_by_hand or is_steady)):
@@ -324,6 +324,15 @@ def set_limits(layer: Image, recipe: Recipe, values: NDArray[np.float32]) -> boo
 
 # The limits that a layer was given without being asked for any.
 _automatic: WeakKeyDictionary[Image, tuple[float, ...]] = WeakKeyDictionary()
+
+
+def has_automatic_limits(layer: Image) -> bool:
+    """Tell whether nobody has set a radiograph's contrast limits.
+
+    Args:
+        layer: The radiograph's layer.
+    """
+    return tuple(layer.contrast_limits) == _automatic.get(layer)
 
 
 def _is_new_kind(layer: Image, recipe: Recipe) -> bool:

@@ -17,6 +17,7 @@ from napari_drr.viewer import layers
 from napari_drr.viewer._annotating import Annotating
 from napari_drr.viewer._checks import Checks
 from napari_drr.viewer._chosen_layers import ChosenLayers
+from napari_drr.viewer._looks_by_hand import LooksByHand
 from napari_drr.viewer._mouse import Mouse
 from napari_drr.viewer._outputs import MASK, RADIOGRAPH, Masks
 from napari_drr.viewer._preferences import preferences
@@ -125,6 +126,7 @@ class Session(ChosenLayers, Remedies):
         self._checks = Checks(self)
         self._mouse = Mouse(self)
         self._annotating = Annotating(self)
+        self._looks_by_hand = LooksByHand(self)
         self.events.live.connect(self._on_live)
         self.events.masks.connect(self._update)
         self.events.device.connect(self._update)
@@ -296,6 +298,7 @@ class Session(ChosenLayers, Remedies):
         elif event.value is self.labels:
             self.cancel()
             self._decided.discard("labels")
+            self._passed_over.update(layers.label_volumes(self.viewer))
             self._take_labels(None)
         elif (name := self._rendering.outputs.name_of(event.value)) is not None:
             self._on_output_removed(name)
