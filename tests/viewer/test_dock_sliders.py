@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from docks import Watch, click, drag, let_go, mouse, turn_wheel
 from magicgui.widgets import Container
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QLocale, Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_drr import session
 from napari_drr.viewer.widgets._gesture import REST_MS
+from napari_drr.viewer.widgets._numbers import NumberBox
 from napari_drr.viewer.widgets._slider import NumberRow, SliderRow
 from napari_drr.viewer.widgets.pose import PoseSection
 
@@ -102,6 +103,28 @@ def test_a_number_steps_and_is_typed(dock, qtbot):
     qtbot.keyClick(row.box, Qt.Key.Key_Return)
     assert s.pose.x == -12.5
     assert row.slider.value() == -12.5
+
+
+@pytest.mark.parametrize(
+    ("typed", "becomes"),
+    [("12,5", 12.5), ("-7,", -7), ("5000", 180), ("-1e3", -180), ("1e1", 10), ("x", 33), ("-", 33)],
+)
+@pytest.mark.parametrize("language", ["C", "de_DE"])
+def test_no_key_is_swallowed_that_would_make_another_number(qtbot, typed, becomes, language):
+    before = QLocale()
+    QLocale.setDefault(QLocale(language))
+    try:
+        box = NumberBox(1, " mm", "x ")
+    finally:
+        QLocale.setDefault(before)
+    qtbot.addWidget(box)
+    box.setRange(-180, 180)
+    box.setValue(33)
+    box.selectAll()
+    qtbot.keyClicks(box, typed)
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert box.value() == becomes
+    assert box.text() == f"x {becomes:.1f} mm"
 
 
 def test_the_wheel_scrolls_over_a_number_that_has_no_focus(dock):

@@ -52,6 +52,14 @@ def test_nothing_is_shown_where_all_is_well(s, section):
     assert not section.visible
 
 
+def test_what_can_be_no_ct_is_told_where_there_is_none(s, section):
+    s.viewer.add_image(np.zeros((2, 4, 5, 6)), name="series")
+    assert "'series' is 4-D" in texts(section)[0]
+    assert section.buttons[0].text == "Take volume"
+    s.viewer.layers.remove("series")
+    assert texts(section) == []
+
+
 def test_a_button_solves_its_problem(s, section):
     add(s, body(), units="pixel")
     assert texts(section) == [f"⚠ {section.shown[0]}"]
@@ -99,8 +107,10 @@ def test_what_fails_is_told_and_too_much_is_not(s, section):
 
 def test_what_cannot_be_solved_is_refused_in_words(s, section, qtbot):
     s.viewer.add_image(np.zeros((2, 4, 5, 6)), name="series")
-    section.renew()
+    (problem,) = section.shown
     s.viewer.layers.clear()
+    assert section.shown == ()
+    section.shown = (problem,)  # a click that comes too late
     refused = []
     s.events.refused.connect(refused.append)
     section.buttons[0].native.click()

@@ -55,4 +55,5 @@ class Status:
         height, width = self.shape
         where = f"{self.threads} threads" if self.device == "cpu" else self.device
         size = "preview" if self.is_preview else "full"
-        return f"{self.seconds * 1000:.0f} ms | {self.backend}, {where} | {size} {width} x {height}"
+        time = f"{self.seconds * 1000:.0f} ms" if self.seconds >= 0.0005 else "< 1 ms"
+        return f"{time} | {self.backend}, {where} | {size} {width} x {height}"

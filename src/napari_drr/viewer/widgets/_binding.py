@@ -15,6 +15,7 @@ from psygnal import EmitLoopError
 from napari_drr.viewer.widgets._gesture import Gesture
 from napari_drr.viewer.widgets._rows import compact
 from napari_drr.viewer.widgets._slider import NumberRow
+from napari_drr.viewer.widgets._words import in_labels
 
 if TYPE_CHECKING:
     from napari_drr.viewer._session import Session
@@ -99,7 +100,7 @@ def attempt(session: Session, action: Callable[[], object]) -> bool:
         session.events.refused.emit(str(error.__cause__ or error))
     except _EXPECTED as error:
         _log.debug("Refused.", exc_info=True)
-        session.events.refused.emit(str(error) or type(error).__name__)
+        session.events.refused.emit(in_labels(str(error)) or type(error).__name__)
     else:
         return True
     return False

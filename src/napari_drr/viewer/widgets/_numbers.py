@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QSize, Qt, Signal
-from qtpy.QtGui import QKeyEvent, QKeySequence, QWheelEvent
-from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSizePolicy
+import math
+import re
+
+from qtpy.QtCore import QEvent, QLocale, QSize, Qt, Signal
+from qtpy.QtGui import QKeyEvent, QKeySequence, QValidator, QWheelEvent
+from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSizePolicy, QWidget
 from superqt import QDoubleSlider
 
 # Of a wheel, in eighths of a degree, as Qt tells it.
@@ -20,6 +23,8 @@ _STEPS = {
     Qt.Key.Key_PageDown: -PAGE,
     Qt.Key.Key_PageUp: PAGE,
 }
+# A number that is being typed: swallowing its "e" or its last digits would make another one of it.
+_BEGUN = re.compile(r"[-+]?\d*\.?\d*(e[-+]?\d*)?", re.IGNORECASE)
 _RESTYLED = (QEvent.Type.Polish, QEvent.Type.StyleChange, QEvent.Type.FontChange)
 _UNDO = (QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo)
 
@@ -70,7 +75,48 @@ class StepSlider(QDoubleSlider):
         self.setValue(self.value() + steps * self.singleStep())
 
 
-class NumberBox(QDoubleSpinBox):
+class TypedBox(QDoubleSpinBox):
+    """A spin box in which no key is swallowed that would have made another number.
+
+    Commas are points, and what lies out of range becomes the nearest number that is allowed.
+
+    Args:
+        parent: The widget that it is shown in, if any.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        # Numbers look alike everywhere, as they do in files and scripts.
+        self.setLocale(QLocale.c())
+
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
+        """Take a comma for a point, and let what `fixup` can mend be typed."""
+        state, text, position = super().validate(text.replace(",", "."), position)
+        if state == QValidator.State.Invalid and _BEGUN.fullmatch(self._plain(text)):
+            state = QValidator.State.Intermediate
+        return state, text, position
+
+    def fixup(self, text: str) -> str:
+        """Return the nearest number that is allowed; Qt would take the last one again."""
+        typed = self._typed(text)
+        if typed is None:
+            return text
+        nearest = min(max(typed, self.minimum()), self.maximum())
+        return f"{self.prefix()}{self.textFromValue(nearest)}{self.suffix()}"
+
+    def _typed(self, text: str) -> float | None:
+        """Return the number that a text says, or None."""
+        try:
+            number = float(self._plain(text))
+        except ValueError:
+            return None
+        return number if math.isfinite(number) else None
+
+    def _plain(self, text: str) -> str:
+        return text.replace(",", ".").removeprefix(self.prefix()).removesuffix(self.suffix())
+
+
+class NumberBox(TypedBox):
     """A spin box without buttons, for a number with its unit; typing counts when it is finished.
 
     The wheel turns it only where it has the focus: else it scrolls what the box stands in.

@@ -8,7 +8,6 @@ from qtpy.QtCore import QModelIndex, QRect, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QFont, QPainter, QPen
 from qtpy.QtWidgets import (
     QCheckBox,
-    QDoubleSpinBox,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionButton,
@@ -17,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_drr.viewer.widgets._numbers import TypedBox
 from napari_drr.viewer.widgets._structure_model import COLOR, MIXED, NAME, RIGHT, WEIGHT
 
 GAP = 5  # pixels between the parts of a cell
@@ -167,7 +167,7 @@ class WeightCell(Cell):
             model.setData(index, editor.value(), Qt.ItemDataRole.EditRole)
 
 
-class WeightEditor(QDoubleSpinBox):
+class WeightEditor(TypedBox):
     """A spin box without buttons that knows whether anybody used it.
 
     Args:
@@ -176,7 +176,7 @@ class WeightEditor(QDoubleSpinBox):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        self.setButtonSymbols(TypedBox.ButtonSymbols.NoButtons)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setFrame(False)
         self.setDecimals(3)

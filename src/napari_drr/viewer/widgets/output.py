@@ -10,9 +10,11 @@ from magicgui.widgets import CheckBox, Container
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QProgressBar, QSizePolicy, QStackedWidget
 
+from napari_drr.viewer._session import DELETED
 from napari_drr.viewer.widgets._binding import attempt, follow, show
 from napari_drr.viewer.widgets._rows import CHOOSE_CT, allow, button, compact, menu_button, row
 from napari_drr.viewer.widgets._text import TextLine
+from napari_drr.viewer.widgets._words import in_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +46,8 @@ RECIPE_SOURCES = (
 NOTE_MS = 8000
 # So long no render takes it away.
 FRESH_MS = 2000
+# What ends so is over when an image comes.
+UNDER_WAY = "..."
 
 
 class OutputSection(Container):
@@ -214,6 +218,8 @@ class OutputSection(Container):
 
     def _show_live(self, live: bool) -> None:
         show(self.live_box, live)
+        if live and self.message_line.value == DELETED:
+            self._say("")
 
     def _show_letters(self, letters: bool) -> None:
         show(self.letters, letters)
@@ -225,6 +231,8 @@ class OutputSection(Container):
     def _show_inputs(self) -> None:
         """Disable what can't work, and say why."""
         session = self._session
+        if session.ct is None:
+            self.status_line.value = ""
         faults = [str(p) for p in session.problems("layers") if p.severity == "error"]
         reason = faults[0] if faults else ""
         allow(self.render_button, RENDER, CHOOSE_CT if session.ct is None else reason)
@@ -251,10 +259,16 @@ class OutputSection(Container):
         self._told_error = ""
         if result.warnings:
             self._warn(" ".join(result.warnings))
-        elif self.message_line.is_warning or self._note.remainingTime() < NOTE_MS - FRESH_MS:
+        elif self._is_out_of_date():
             self._say("")
         if not (result.is_preview or result.awaits_channels):
             self._be_busy(False)
+
+    def _is_out_of_date(self) -> bool:
+        """Tell whether the message is of no use beside an image that has just come."""
+        line = self.message_line
+        is_old = self._note.remainingTime() < NOTE_MS - FRESH_MS
+        return line.is_warning or is_old or line.value.endswith(UNDER_WAY)
 
     def _on_status(self, status: Status) -> None:
         self.status_line.value = str(status)
@@ -269,11 +283,11 @@ class OutputSection(Container):
         self._be_busy(False)
         self.status_line.value = "Not rendered."
         self._show_inputs()
-        self._warn(message)
+        self._warn(in_labels(message))
         # Once: a slider that is dragged fails at every move.
         if message != self._told_error:
             self._told_error = message
-            show_error(message)
+            show_error(in_labels(message))
 
     def _on_message(self, message: str) -> None:
         self._say(message)

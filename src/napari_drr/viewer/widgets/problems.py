@@ -45,9 +45,12 @@ class ProblemSection(Container):
             line.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             solve.native.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
             solve.changed.connect(partial(self._solve, number))
-        events = session.events
+        events, listed = session.events, session.viewer.layers.events
         follow(
             self,
+            # What can be no CT is told of, too, where there is none.
+            (listed.inserted, self.renew),
+            (listed.removed, self.renew),
             (events.inputs, self.renew),
             (events.failed, self.renew),
             (events.status, self._on_status),
