@@ -7,7 +7,7 @@ import pytest
 
 from napari_drr.recipe import DetectorSettings, Recipe, view
 from napari_drr.viewer._carm import Box, CArm
-from napari_drr.viewer._framing import VIEWS, framing, outline
+from napari_drr.viewer._framing import FILLED, VIEWS, Outline, framing, outline
 
 BODY = Box(np.diag([4.0, 4, 4, 1]), (80, 60, 90))
 SIZES = [(300, 1000), (500, 500), (900, 400)]
@@ -37,13 +37,15 @@ def on_canvas(camera, points, size):
     ("pose", "angle"), [("AP", 0), ("PA", 0), ("LAO", 40), ("CRA", 30), ("left lateral", 0)]
 )
 def test_all_is_on_the_canvas_and_fills_it(name, pose, angle, size):
-    points = outline(arm(pose, angle), BODY.corners)
+    shown = outline(arm(pose, angle), BODY.corners)
     camera = framing(name, arm(pose, angle), BODY.corners, size)
-    places = on_canvas(camera, points, size)
-    assert np.abs(places).max() <= 1
-    assert np.abs(places).max() > 0.6
-    assert camera.shows(points, size)
-    assert not camera.shows(points * 3 - 2 * camera.center, size)
+    places = np.abs(on_canvas(camera, shown.points, size))
+    with_letters = places + shown.margins / (np.array(size[::-1]) / 2)[:, None]
+    # All of it, letters included, and no smaller than it has to be.
+    assert with_letters.max() == pytest.approx(FILLED, abs=1e-6)
+    assert camera.shows(shown, size)
+    larger = shown.points * 1.01 - 0.01 * camera.center
+    assert not camera.shows(Outline(larger, shown.margins), size)
 
 
 @pytest.mark.parametrize("name", ["home", "front", "side"])

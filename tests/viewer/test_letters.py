@@ -250,6 +250,45 @@ def test_what_is_deleted_stays_away_until_it_is_wanted_again(viewer, ct, drr, no
     assert len(viewer.layers) == 4
 
 
+@pytest.fixture
+def lettered(ct, viewer):
+    """A session that has rendered, with letters."""
+    ct.data[10:20] = 1
+    s = session(viewer)
+    s.detector.update(height=10, width=10)
+    s.letters = True
+    s.render()
+    return s
+
+
+def test_letters_that_are_deleted_are_switched_off(lettered, viewer):
+    viewer.layers.remove(LETTERS)
+    assert not lettered.letters
+    lettered.render()
+    assert LETTERS not in viewer.layers
+    lettered.letters = True
+    assert LETTERS in viewer.layers
+
+
+def test_letters_come_again_with_a_new_radiograph(lettered, ct, viewer):
+    viewer.layers.clear()
+    assert lettered.letters
+    lettered.ct = viewer.add_layer(ct)
+    lettered.render()
+    assert LETTERS in viewer.layers
+    lettered.letters = False
+    viewer.layers.clear()
+    assert not lettered.letters
+
+
+def test_a_letters_disc_is_as_large_as_its_text(drr, write):
+    layer = write(RECIPE, drr)
+    low, high = layer.canvas_size_limits
+    # Two letters of 12 points are some 24 pixels wide; napari draws half as much again.
+    assert low == high
+    assert 1.5 * low >= 26
+
+
 def test_a_ray_is_no_layer_before_there_is_one(viewer, ct, notes, draw):
     notes.show_ray(viewer, RECIPE, ct)
     assert len(viewer.layers) == 1

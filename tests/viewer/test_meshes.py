@@ -1,4 +1,4 @@
-"""Triangles of the 3-D scene, the letters' strokes, and the surfaces of a CT."""
+"""Triangles of the 3-D scene, and the surfaces of a CT."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ import pytest
 from napari_drr.viewer._anatomy import MOST_FACES, anatomy
 from napari_drr.viewer._carm import Box
 from napari_drr.viewer._meshes import ball, coarser, joined, shaded, tubes, vertex_normals
-from napari_drr.viewer._strokes import strokes
 
 WHITE = (1.0, 1.0, 1.0, 1.0)
 
@@ -60,22 +59,6 @@ def test_normals_of_a_ball_point_outwards_or_inwards_and_shade_between_dark_and_
     assert 0.1 < colors[:, :3].min() < 0.2
     assert 0.45 < colors[:, :3].max() <= 0.5
     assert set(colors[:, 3]) == {0.25}
-
-
-@pytest.mark.parametrize("letter", "AFHLPR")
-def test_a_letter_is_one_high_and_its_middle_is_the_origin(letter):
-    written = strokes(letter)
-    assert written[..., 1].min() == -0.5
-    assert written[..., 1].max() == 0.5
-    assert written[..., 0].min() == -written[..., 0].max()
-
-
-def test_two_letters_stand_side_by_side():
-    both, second = strokes("RA"), strokes("A")
-    shift = both[-len(second) :] - second
-    assert np.ptp(shift, axis=(0, 1)) == pytest.approx([0, 0])
-    assert shift[0, 0, 0] > 0
-    assert shift[0, 0, 1] == 0
 
 
 def body(hounsfield=True):

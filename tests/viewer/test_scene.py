@@ -17,6 +17,8 @@ from napari_drr.viewer import layers
 from napari_drr.viewer._anatomy import anatomy
 from napari_drr.viewer._carm import Box, CArm
 from napari_drr.viewer._framing import framing
+from napari_drr.viewer._scene_letters import BESIDE_PIXELS
+from napari_drr.viewer._sides import sides
 from napari_drr.viewer.scene import CArmScene
 from napari_drr.viewer.widgets.carm import CArmView
 
@@ -79,7 +81,7 @@ def test_a_pose_moves_and_writes_nothing(scene):
     # New vertices would make the graphics compile its shaders anew.
     assert not drawn
     assert len(looked) == 10
-    assert len(scene.viewer.layers) == 5
+    assert len(scene.viewer.layers) == 6
 
 
 def test_the_picture_looks_as_the_recipes_display_says(scene):
@@ -184,7 +186,27 @@ def test_another_canvas_size_is_filled_again(scene):
     scene.update(RECIPE, ISOCENTER)
     before = scene.viewer.scene.camera.zoom
     scene.viewer.canvas.size = (800, 1200)
-    assert scene.viewer.scene.camera.zoom == pytest.approx(2 * before)
+    # Letters, which do not grow, leave a little more room.
+    assert 2 * before < scene.viewer.scene.camera.zoom < 2.1 * before
+
+
+@pytest.mark.parametrize("recipe", POSES.values(), ids=POSES)
+def test_letters_stand_outside_the_edges_that_they_name(scene, recipe):
+    scene.update(RECIPE, ISOCENTER)
+    scene.update(recipe, ISOCENTER)
+    layer, arm = scene.viewer.layers["letters"], CArm.of(recipe, ISOCENTER)
+    assert list(layer.text.values) == list(sides(recipe))
+    height, width = arm.shape
+    for zoom in (1.0, 4.0):
+        scene.viewer.scene.camera.zoom = zoom
+        pixels = np.array([arm.pixel(place) for place in in_world(layer, layer.data)])
+        left, right, top, bottom = pixels - np.array([width, height]) / 2
+        outside = [-width / 2 - left[0], right[0] - width / 2]
+        outside += [-height / 2 - top[1], bottom[1] - height / 2]
+        steps = np.repeat([np.linalg.norm(arm.column_step), np.linalg.norm(arm.row_step)], 2)
+        # Off by a tenth at most.
+        np.testing.assert_allclose(outside * steps * zoom, BESIDE_PIXELS, rtol=0.11)
+        np.testing.assert_allclose([left[1], right[1], top[0], bottom[0]], 0, atol=1e-9)
 
 
 def test_from_the_source_the_beam_is_not_in_the_way(scene):
@@ -312,11 +334,39 @@ def test_seen_from_the_front_left_is_right_and_the_head_is_up(open_view, qtbot):
     _, widget, _ = open_view("left lateral")
     wait_for_scene(qtbot, widget)
     widget.view_buttons["front"].click()
+    widget.scene.viewer.layers["letters"].visible = False  # their edges blend to bone's color
     bone = center_of(is_ivory(picture(widget)))
     middle = seen_at(widget, "front", np.array(ISOCENTER))
     assert bone[0] > middle[0] + 0.02
     assert bone[1] > middle[1] + 0.02
     np.testing.assert_allclose(bone, seen_at(widget, "front", np.add(ISOCENTER, BLOCK)), atol=0.05)
+
+
+def is_amber(colors):
+    """Tell where a picture shows a letter's text, no matter how it is blended with what is dark."""
+    red, green, blue = np.moveaxis(colors, -1, 0)
+    return (red > 120) & (red - green > 25) & (green - blue > 60)
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("view", ["home", "front", "side", "source"])
+def test_letters_are_read_from_everywhere(open_view, qtbot, view):
+    _, widget, _ = open_view("LAO", 35.0)
+    wait_for_scene(qtbot, widget)
+    widget.view_buttons[view].click()
+    layer = widget.scene.viewer.layers["letters"]
+    with_letters = picture(widget)
+    layer.visible = False
+    text = is_amber(with_letters) & (with_letters != picture(widget)).any(axis=-1)
+    height, width = text.shape
+    for place in in_world(layer, layer.data):
+        right, up = seen_at(widget, view, place)
+        column, row = (1 + right) / 2 * width, (1 - up) / 2 * height
+        near = text[max(0, int(row) - 10) : int(row) + 10, max(0, int(column) - 16) :][:, :32]
+        rows = np.flatnonzero(near.any(axis=1))
+        # As high as text of 12 points is, which nothing turns edge-on.
+        assert 13 <= np.ptp(rows) + 1 <= 17
+    assert text.sum() > 4 * 20
 
 
 @pytest.mark.gui

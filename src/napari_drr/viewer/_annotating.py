@@ -32,7 +32,7 @@ class Annotating:
 
     def __init__(self, session: Session) -> None:
         self._session = weakref.ref(session)
-        self._annotations = Annotations()
+        self._annotations = Annotations(self._on_letters_removed)
         self._recipe: Recipe | None = None
         self._next_s = 0.0
         events = session.events
@@ -46,6 +46,10 @@ class Annotating:
         if letters:
             self._annotations.renew()
         self._show()
+
+    def _on_letters_removed(self, may_come: bool) -> None:
+        if (session := self._session()) is not None:
+            session.letters = may_come
 
     def _on_rendered(self, result: Any) -> None:
         # What the radiograph shows; the session's recipe may be ahead of it.

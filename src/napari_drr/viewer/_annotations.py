@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from napari_drr.recipe import Recipe
@@ -21,12 +22,19 @@ if TYPE_CHECKING:
 class Annotations:
     """Up to three layers in the viewer, each made when it is first needed.
 
-    What the user hides stays hidden; what the user deletes stays away until `renew`. Each goes with
-    the layer that it lies on.
+    What the user hides stays hidden; what the user deletes stays away until `renew`, or until the
+    layer that it lies on is another one. Each goes with the layer that it lies on.
+
+    Args:
+        on_letters: Called with False when the user deletes the letters, and with True when they may
+            come again.
     """
 
-    def __init__(self) -> None:
-        self._letters, self._marks = Kept(add_letters), Kept(add_marks)
+    def __init__(self, on_letters: Callable[[bool], None] | None = None) -> None:
+        self._letters = Kept(
+            add_letters, on_letters and (lambda is_declined: on_letters(not is_declined))
+        )
+        self._marks = Kept(add_marks)
         self._ray = Kept(add_ray)
 
     def show(

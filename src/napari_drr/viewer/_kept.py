@@ -20,14 +20,20 @@ if TYPE_CHECKING:
 class Kept:
     """A layer of ours and the one that it lies on, both held weakly.
 
-    `is_declined` tells whether the user deleted it.
+    `is_declined` tells whether the user deleted it: it is not made again for the layer that it lay
+    on. Once that is gone, too, it may come again.
 
     Args:
         add: Adds the layer to a viewer, given the layer that it is to lie on.
+        tell: Called with `is_declined` when a layer that was removed has changed it.
     """
 
-    def __init__(self, add: Callable[[ViewerModel, Image], Points]) -> None:
-        self._add = add
+    def __init__(
+        self,
+        add: Callable[[ViewerModel, Image], Points],
+        tell: Callable[[bool], None] | None = None,
+    ) -> None:
+        self._add, self._tell = add, tell
         self._layer: weakref.ref[Points] | None = None
         self._below: weakref.ref[Image] | None = None
         self.is_declined = False
@@ -101,14 +107,21 @@ class Kept:
     def _on_removed(self, event: Any) -> None:
         """Go with the layer below; note what the user takes away."""
         layer, below = None if self._layer is None else self._layer(), self.below
-        if event.value is layer:
-            self.is_declined = True
-            self._let_go_of_below()
-        elif event.value is below and layer is not None:
+        if layer is not None and event.value is layer:
+            self._layer = None
+            self._decline(True)
+        elif below is not None and event.value is below:
             self._layer = None
             self._let_go_of_below()
-            if layer in event.source:
+            if layer is not None and layer in event.source:
                 event.source.remove(layer)
+            if self.is_declined:
+                self._decline(False)
+
+    def _decline(self, is_declined: bool) -> None:
+        self.is_declined = is_declined
+        if self._tell is not None:
+            self._tell(is_declined)
 
     def _let_go_of_below(self) -> None:
         below, self._below = self.below, None

@@ -41,22 +41,36 @@ INSET = 0.06
 TEXT_SIZE, DISC_PIXELS, MARK_PIXELS = 12, 30, 17
 
 
+def disc(pixels: float, color: Color) -> dict[str, Any]:
+    """Return the arguments of points that are discs of one size on the screen, whatever the zoom.
+
+    Args:
+        pixels: Their diameter.
+        color: Their color.
+    """
+    # At the lower limit napari 0.9.2 draws a border half as wide as the limit, half of it outside.
+    limit = pixels / 1.5
+    return {
+        "size": 1,
+        "canvas_size_limits": (limit, limit),
+        "face_color": [color],
+        "border_color": [color],
+        "border_width": 0,
+    }
+
+
 def add_letters(viewer: ViewerModel, radiograph: Image) -> Points:
     """Add four letters on a radiograph, to be written by `write_letters`."""
-    points, size = _edges(radiograph)
-    layer = add_on_top(
+    return add_on_top(
         viewer,
-        points,
+        _edges(radiograph),
         name=LETTERS,
-        size=size,
-        canvas_size_limits=(1, DISC_PIXELS),
         text=_text([""] * 4),
         units=radiograph.units,
         axis_labels=radiograph.axis_labels,
+        **disc(DISC_PIXELS, DISC),
         **placed_on(radiograph),
     )
-    layer.face_color = [DISC] * 4
-    return layer
 
 
 def write_letters(layer: Points, radiograph: Image, letters: Sides) -> None:
@@ -67,22 +81,22 @@ def write_letters(layer: Points, radiograph: Image, letters: Sides) -> None:
         radiograph: The layer that it lies on.
         letters: The patient's sides.
     """
-    points, size = _edges(radiograph)
+    points = _edges(radiograph)
     if not np.array_equal(points, layer.data):
         layer.data = points
-        layer.size = size
     if list(layer.text.values) != list(letters):
         layer.text = _text(list(letters))
 
 
-def _edges(radiograph: Image) -> tuple[NDArray[np.float64], float]:
-    """Return where letters stand, in the order of `Sides`, and how large a disc has room there."""
+def _edges(radiograph: Image) -> NDArray[np.float64]:
+    """Return where letters stand, in the order of `Sides`."""
     height, width = shape_of(radiograph)
     inset = INSET * min(height, width)
     columns = [inset, width - inset, width / 2, width / 2]
     rows = [height / 2, height / 2, inset, height - inset]
     # napari's indices are 0 at the first pixel's center, pixel points 0 at its corner.
-    return np.column_stack([rows, columns]) - 0.5, 2 * inset
+    points: NDArray[np.float64] = np.column_stack([rows, columns]) - 0.5
+    return points
 
 
 def _text(texts: list[str]) -> dict[str, Any]:

@@ -46,12 +46,9 @@ def add_on_top(
     layer: Points = viewer.add_points(
         points,
         name=name,
-        face_color="transparent",
-        border_color="transparent",
-        border_width=0.1,
         blending="translucent_no_depth",
         metadata={ANNOTATION_KEY: name},
-        **how,
+        **{"face_color": "transparent", "border_color": "transparent", "border_width": 0.1, **how},
     )
     layer.editable = False
     selection.clear()

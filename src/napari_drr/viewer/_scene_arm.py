@@ -20,25 +20,17 @@ from napari_drr.viewer._scene_layers import (
     write_mesh,
     write_picture,
 )
-from napari_drr.viewer._sides import Sides
-from napari_drr.viewer._strokes import strokes
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-
-Segments = Float[NDArray[np.float64], "n 2 3"]
 
 BEAM_EDGE: Color = (0.50, 0.62, 0.78, 1.0)
 RIM: Color = (0.85, 0.90, 0.96, 1.0)
 CENTRAL_RAY: Color = (1.0, 0.76, 0.28, 1.0)
 SOURCE: Color = (1.0, 0.66, 0.20, 1.0)
-LETTERS: Color = (1.0, 0.78, 0.30, 1.0)
 
 # Of the distance from source to detector: thin lines where all of it is in sight.
 LINE, BALL = 0.0018, 0.011
-
-# Of the image's longer side: how high letters are, and how far their middle is from the image.
-LETTER_HEIGHT, LETTER_BESIDE = 0.085, 0.075
 
 # A detector whose proportions change by more than this share is drawn anew: until then its lines
 # get thicker one way and thinner another, which nobody sees.
@@ -48,7 +40,7 @@ SHIFTED = 0.005
 
 
 class ArmLayer:
-    """Source, beam, detector, the picture on it and the letters at its edges.
+    """Source, beam, detector, and the picture on it.
 
     It is written for one pose and then moved by its transform, which costs a tenth of new vertices;
     an affine transform fits source and detector exactly whatever their distances.
@@ -59,8 +51,8 @@ class ArmLayer:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.layer = add_mesh(viewer, "C-arm", with_picture=True)
-        self._shown: tuple[CArm, Sides] | None = None
-        self._written: tuple[CArm, Sides] | None = None
+        self._shown: CArm | None = None
+        self._written: CArm | None = None
         self._shows_beam = True
         self._texture = textured(np.full((1, 1), 0.08))
 
@@ -74,43 +66,41 @@ class ArmLayer:
         if shows != self._shows_beam:
             self._shows_beam = shows
             if self._shown is not None:
-                self._write(*self._shown)
+                self._write(self._shown)
 
     def update(
         self,
         arm: CArm,
-        letters: Sides,
         gray: Float[NDArray[np.floating[Any]], "height width"] | None,
     ) -> None:
         """Move it, and change its picture.
 
         Args:
             arm: Where it stands.
-            letters: At the image's edges.
             gray: The picture, 0 to 1; None keeps it.
         """
-        self._shown = arm, letters
+        self._shown = arm
         is_other_shape = False
         if gray is not None:
             texture = textured(gray)
             is_other_shape = texture.shape != self._texture.shape
             self._texture = texture
-        if is_other_shape or self._written is None or not _is_alike(self._written, (arm, letters)):
-            self._write(arm, letters)
+        if is_other_shape or self._written is None or not _is_alike(self._written, arm):
+            self._write(arm)
             return
-        move(self.layer, _frame(arm) @ np.linalg.inv(_frame(self._written[0])))
+        move(self.layer, _frame(arm) @ np.linalg.inv(_frame(self._written)))
         if gray is not None:
             write_picture(self.layer, self._texture)
 
-    def _write(self, arm: CArm, letters: Sides) -> None:
-        lines = _lines(arm, letters, with_beam=self._shows_beam)
+    def _write(self, arm: CArm) -> None:
+        lines = _lines(arm, with_beam=self._shows_beam)
         halves = np.array([[0, 1, 2], [0, 2, 3]])
         picture = Mesh(arm.corners, halves, np.ones((4, 4), dtype=np.float32))
         height = len(self._texture) - len(textured(np.zeros((0, 1))))
         coordinates = [white_coordinates(len(lines.vertices)), picture_coordinates(height)]
         self.layer.texture = self._texture.copy()
         write_mesh(self.layer, joined([lines, picture]), np.concatenate(coordinates))
-        self._written = arm, letters
+        self._written = arm
 
 
 def _frame(arm: CArm) -> Affine:
@@ -122,14 +112,12 @@ def _frame(arm: CArm) -> Affine:
     return frame
 
 
-def _is_alike(written: tuple[CArm, Sides], wanted: tuple[CArm, Sides]) -> bool:
+def _is_alike(before: CArm, after: CArm) -> bool:
     """Tell whether a transform of what is written shows what is wanted."""
-    (before, letters), (after, other_letters) = written, wanted
     sizes = [np.linalg.norm(_frame(arm)[:3, :3], axis=0) for arm in (before, after)]
     feet = [_foot(arm) for arm in (before, after)]
     return bool(
-        letters == other_letters
-        and np.all(np.abs(np.log(sizes[1] / sizes[0])) < BENT)
+        np.all(np.abs(np.log(sizes[1] / sizes[0])) < BENT)
         and np.all(np.abs(feet[1] - feet[0]) < SHIFTED)
     )
 
@@ -139,11 +127,11 @@ def _foot(arm: CArm) -> Vector:
     return np.linalg.inv(_frame(arm)[:3, :3]) @ (arm.principal_point - arm.source)
 
 
-def _lines(arm: CArm, letters: Sides, *, with_beam: bool) -> Mesh:
+def _lines(arm: CArm, *, with_beam: bool) -> Mesh:
     length = float(np.linalg.norm(arm.principal_point - arm.source))
     line, corners = LINE * length, arm.corners
     rim = np.stack([corners, np.roll(corners, -1, axis=0)], axis=1)
-    parts = [tubes(rim, 1.3 * line, RIM), tubes(_letters(arm, letters), 1.6 * line, LETTERS)]
+    parts = [tubes(rim, 1.3 * line, RIM)]
     if with_beam:
         parts += [
             tubes(arm.edges, line, BEAM_EDGE),
@@ -151,20 +139,3 @@ def _lines(arm: CArm, letters: Sides, *, with_beam: bool) -> Mesh:
             ball(arm.source, BALL * length, SOURCE),
         ]
     return joined(parts)
-
-
-def _letters(arm: CArm, letters: Sides) -> Segments:
-    """Return the letters' strokes, written in the detector's plane as on the image."""
-    sizes = np.array([np.linalg.norm(step) for step in (arm.column_step, arm.row_step)])
-    width, height = np.array(arm.shape[::-1]) * sizes
-    longer = max(width, height)
-    beside = np.array([[-1, 0], [1, 0], [0, -1], [0, 1]]) * (
-        np.array([width, height]) / 2 + LETTER_BESIDE * longer
-    )
-    right, down = arm.column_step / sizes[0], arm.row_step / sizes[1]
-    written = [
-        middle + LETTER_HEIGHT * longer * strokes(text) * (1, -1)
-        for middle, text in zip(beside, letters, strict=True)
-    ]
-    places: Segments = np.concatenate(written) @ np.stack([right, down]) + arm.center
-    return places

@@ -18,8 +18,9 @@ from napari_drr.viewer._framing import FOV_DEG, Framing, View, framing, outline
 from napari_drr.viewer._point_layers import LINK
 from napari_drr.viewer._scene_arm import ArmLayer
 from napari_drr.viewer._scene_layers import add_dots, add_mesh, show, write_dots, write_mesh
+from napari_drr.viewer._scene_letters import SceneLetters
 from napari_drr.viewer._screen import RADIOLOGICAL
-from napari_drr.viewer._sides import sides
+from napari_drr.viewer._sides import Sides, sides
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -67,10 +68,12 @@ class CArmScene:
         ray, marker = [*[MIDDLE] * INSIDE, *along, LARGE], [*along, LARGE, LARGE]
         self._ray_layer = add_dots(viewer, "ray", np.array(ray), LINK)
         self._marker_layer = add_dots(viewer, "marker", np.array(marker), LINK)
+        self._letters = SceneLetters(viewer)
         # No layer is to be edited; the mouse turns the camera.
         viewer.layers.selection.clear()
         self._arm: CArm | None = None
         self._anatomy = Anatomy(None, None)
+        self._sides = Sides("", "", "", "")
         self._box: Box | None = None
         self._shows_ct = True
         self._ray: tuple[float, float] | None = None
@@ -81,6 +84,7 @@ class CArmScene:
         viewer.canvas.events.size.connect(self._refit)
         for emitter in (camera := viewer.scene.camera.events).center, camera.zoom, camera.angles:
             emitter.connect(self._on_camera)
+        camera.zoom.connect(self._draw_letters)
 
     @property
     def viewer(self) -> ViewerModel:
@@ -133,10 +137,12 @@ class CArmScene:
         """
         before, self._arm = self._arm, CArm.of(recipe, isocenter)
         gray = None if image is None else recipe.display.gray(_thinned(np.asarray(image)))
-        self._arm_layer.update(self._arm, sides(recipe), gray)
+        self._sides = sides(recipe)
+        self._arm_layer.update(self._arm, gray)
         self._draw_ray()
         self._draw_marker()
         self._follow(before)
+        self._draw_letters()
 
     def set_ray(self, pixel: Sequence[float] | None) -> None:
         """Show the ray of a pixel; it moves with the C-arm.
@@ -167,6 +173,10 @@ class CArmScene:
         if self._arm is not None:
             self._place(framing(view, self._arm, self._body(), self._size()))
 
+    def _draw_letters(self) -> None:
+        if self._arm is not None:
+            self._letters.update(self._arm, self._sides, self._viewer.scene.camera.zoom)
+
     def _draw_ray(self) -> None:
         if self._arm is None or self._ray is None:
             show(self._ray_layer, False)
@@ -192,12 +202,12 @@ class CArmScene:
         if self._view is None or arm is None:
             return
         jumped = before is None or np.linalg.norm(arm.source - before.source) > JUMP_MM
-        points = outline(arm, self._body())
+        shown = outline(arm, self._body())
         if jumped or current is None or self._view == "source":
             self.look(self._view)
-        elif not current.shows(points, self._size()):
+        elif not current.shows(shown, self._size()):
             # Farther away, in the same direction: a hand is on the C-arm.
-            self._place(Framing.around(current.view, points, self._size()))
+            self._place(Framing.around(current.view, shown, self._size()))
 
     def _refit(self, event: object = None) -> None:
         if self._view is not None:
