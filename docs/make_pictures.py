@@ -15,6 +15,7 @@ os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")  #
 
 import matplotlib
 import napari
+import numpy as np
 from PIL import Image
 from qtpy.QtTest import QTest
 
@@ -27,12 +28,21 @@ TUTORIAL = DOCS / "tutorials" / "how_to_use.md"
 WIDTH, HEIGHT = 1280, 800
 CORONAL = (1, 0, 2)
 PAINTED_MS = 500
+# Range of red, green and blue from which on a color is no gray.
+VIVID = 60
 
 
 def save(picture: Image.Image, path: Path, colors: int) -> None:
-    """Write a small PNG of so many colors."""
+    """Write a small PNG of so many colors.
+
+    Colors of few pixels, such as those of letters, count as much as the grays of all others.
+    """
     path.parent.mkdir(exist_ok=True)
-    small = picture.convert("RGB").quantize(colors, dither=Image.Dither.NONE)
+    pixels = np.asarray(picture.convert("RGB"))
+    vivid = pixels[np.ptp(pixels, axis=-1) > VIVID]
+    weighed = [pixels.reshape(-1, 3), np.resize(vivid, (pixels.size // 3 if len(vivid) else 0, 3))]
+    palette = Image.fromarray(np.concatenate(weighed)[None]).quantize(colors)
+    small = Image.fromarray(pixels).quantize(palette=palette, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
 
 

@@ -11,10 +11,11 @@ import torch
 
 from napari_drr import load_phantom
 from napari_drr.io.export import load_radiograph
+from napari_drr.viewer import widgets
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PLAIN = {"render_drr", "channels", "register_pose"}
-IN_A_WINDOW = {"open_phantom", "console_session", "section_alone", "structures_alone"}
+IN_A_WINDOW = {"open_phantom", "console_session", "sections_alone", "structures_alone"}
 
 
 def run(name):
@@ -33,8 +34,9 @@ def run_in_window(qtbot):
 
     yield start
     for namespace in left:
-        if "section" in namespace:
-            namespace["section"].close()
+        for section in [*namespace.get("sections", {}).values(), namespace.get("section")]:
+            if section is not None:
+                section.close()
         namespace["viewer"].close()
         namespace.clear()
     gc.collect()
@@ -96,15 +98,34 @@ def test_console_session(run_in_window):
 
 
 @pytest.mark.gui
-def test_section_alone(run_in_window, qtbot):
-    example = run_in_window("section_alone")
-    s, section = example["s"], example["section"]
+def test_sections_alone(run_in_window, qtbot):
+    example = run_in_window("sections_alone")
+    s, sections = example["s"], example["sections"]
+    modules = {path.stem for path in Path(widgets.__file__).parent.glob("[a-z]*.py")}
+    assert set(sections) == modules - {"carm", "dock"}
     qtbot.waitUntil(lambda: s.output() is not None, timeout=60_000)
     first = s.output().data.copy()
 
-    section.buttons["L lat"].native.click()
+    sections["view"].buttons["L lat"].native.click()
     qtbot.waitUntil(lambda: not np.array_equal(s.output().data, first), timeout=60_000)
     assert s.pose.alpha_deg == 90
+    sections["pose"].rows["pose.beta_deg"].value = 12
+    sections["detector"].rows["detector.width"].value = 40
+    sections["renderer"].rows["renderer.reduction"].value = "mip"
+    sections["display"].rows["display.invert"].value = True
+    sections["structures"].show_none.native.click()
+    sections["output"].mask_labels.value = True
+    recipe = s.recipe
+    assert (recipe.pose.beta_deg, recipe.detector.width) == (12, 40)
+    assert (recipe.renderer.reduction, recipe.display.invert) == ("mip", True)
+    assert not any(structure.visible for structure in recipe.structures)
+    assert s.masks == {"labels"}
+    sections["inputs"].labels_choice.value = None
+    assert s.labels is None
+    sections["inputs"].ct_choice.value = None
+    s.viewer.layers.clear()
+    s.viewer.add_image(np.zeros((2, 3, 4, 5)))
+    assert sections["problems"].shown[0].remedy_text == sections["problems"].buttons[0].text
 
 
 @pytest.mark.gui

@@ -1,7 +1,19 @@
+import gc
+import importlib
+
 import numpy as np
 import pytest
 import torch
 import torchio
+
+
+@pytest.fixture(scope="session", autouse=True)
+def large_libraries_are_not_collected():
+    """Keep napari's fixture, which collects garbage after each viewer, from searching libraries."""
+    for name in ("napari.qt", "napari_drr.viewer.widgets.dock", "napari_drr.viewer.widgets.carm"):
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
