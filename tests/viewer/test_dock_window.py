@@ -117,7 +117,7 @@ def test_what_is_worked_with_is_in_sight_at_1280_by_800(dock_at):
 def test_at_the_bottom_sections_stand_side_by_side(dock_at, qtbot):
     _, widget, _ = dock_at("bottom")
     assert widget.is_wide
-    tops = {each.mapTo(widget, each.rect().topLeft()).y() for each in widget._columns}
+    tops = {each.mapTo(widget, each.rect().topLeft()).y() for each in widget._groups}
     assert len(tops) == 1
     assert widget._scroll.horizontalScrollBar().maximum() == 0, "all fits into 1280 pixels"
     expect_nothing_cut_off(widget, qtbot)
@@ -143,7 +143,7 @@ def test_messages_move_nothing(dock_at):
 
     def places():
         QApplication.processEvents()
-        parts = (output.render_button.native, output.message_line.native, widget.pose.native)
+        parts = (output.render_button.native, output.live_box.native, widget.pose.native)
         return [part.mapTo(widget, part.rect().topLeft()).y() for part in parts]
 
     before = places()

@@ -64,7 +64,7 @@ class Fold(QWidget):
         self._show(is_open)
 
     def _make_header(self, corner: QWidget | None) -> QFrame:
-        header = _Header(self.toggle)
+        header = _Header(self.toggle, self.summary)
         header.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         header.setStyleSheet(STYLE + HEADER)
         # napari's style sheets know this property: a little lighter than the ground.
@@ -83,6 +83,12 @@ class Fold(QWidget):
         """Whether the section is seen."""
         return bool(self.toggle.isChecked())
 
+    @property
+    def least_width(self) -> int:
+        """What it needs where it is open."""
+        parts = (self.header, self._section)
+        return max(int(part.minimumSizeHint().width()) for part in parts)
+
     def renew(self) -> None:
         """Tell anew what a closed section holds."""
         text = "" if self._summary is None or self.is_open else self._summary()
@@ -100,10 +106,18 @@ class Fold(QWidget):
 class _Header(QFrame):
     """Takes clicks beside the button, too."""
 
-    def __init__(self, toggle: QPushButton) -> None:
+    def __init__(self, toggle: QPushButton, summary: QElidingLabel) -> None:
         super().__init__()
-        self._toggle = toggle
+        self._toggle, self._summary = toggle, summary
         self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def sizeHint(self) -> QSize:
+        """Return the size with which nothing of the summary is cut off."""
+        hint = super().sizeHint()
+        text = self._summary.fontMetrics().horizontalAdvance(self._summary.text())
+        return QSize(hint.width() + text + 4 * LABEL_PADDING, hint.height()).expandedTo(
+            self.minimumSizeHint()
+        )
 
     def minimumSizeHint(self) -> QSize:
         least = super().minimumSizeHint()

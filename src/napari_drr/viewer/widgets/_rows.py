@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from magicgui.widgets import ComboBox, Container, PushButton
+from magicgui.widgets import ComboBox, Container, Label, PushButton
 from magicgui.widgets.bases import Widget
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import QComboBox, QLabel, QMenu, QSizePolicy
@@ -83,6 +83,25 @@ def row(*widgets: Widget, label: str | None = None, tooltip: str = "") -> Contai
         shown.setToolTip(tooltip or (widgets[0].tooltip if widgets else ""))
         layout.insertWidget(0, shown)
     return beside
+
+
+def hint(text: str = "") -> Label:
+    """Return a text of as many lines as it needs in the width that there is.
+
+    Args:
+        text: The text.
+
+    Returns:
+        A magicgui label.
+    """
+    made = Label(value=text)
+    made.native.setWordWrap(True)
+    made.native.setAlignment(Qt.AlignmentFlag.AlignTop)
+    # magicgui fixes the size, at a width that is Qt's guess: the height then suits another one.
+    policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+    policy.setHeightForWidth(True)
+    made.native.setSizePolicy(policy)
+    return made
 
 
 def button(text: str, tooltip: str, *, checkable: bool = False, name: str = "") -> PushButton:

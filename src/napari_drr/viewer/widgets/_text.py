@@ -1,10 +1,10 @@
-"""Lines of text that never move what stands around them."""
+"""Lines of text that do not move what stands around them, or only where the text is long."""
 
 from __future__ import annotations
 
 from magicgui.widgets.bases import ValuedContainerWidget
-from qtpy.QtCore import QEvent, QSize
-from qtpy.QtGui import QColor
+from qtpy.QtCore import QEvent, QRect, QSize, Qt
+from qtpy.QtGui import QColor, QResizeEvent
 from qtpy.QtWidgets import QSizePolicy
 from superqt import QElidingLabel
 
@@ -20,13 +20,14 @@ class TextLine(ValuedContainerWidget[str]):
 
     Args:
         lines: How many.
+        most: To so many it grows for a longer text, if it is more.
         name: For magicgui.
     """
 
-    def __init__(self, lines: int = 1, *, name: str = "") -> None:
+    def __init__(self, lines: int = 1, *, most: int = 0, name: str = "") -> None:
         super().__init__(layout="horizontal", labels=False, name=name)
         self.margins = (0, 0, 0, 0)
-        self.label = _Lines(lines)
+        self.label = _Lines(lines, most)
         self.native.layout().addWidget(self.label)
 
     def get_value(self) -> str:
@@ -43,12 +44,21 @@ class TextLine(ValuedContainerWidget[str]):
 
     @property
     def lines(self) -> int:
-        """How many lines it takes."""
+        """How many lines it takes, whatever the text."""
         return self.label.lines
 
     @lines.setter
     def lines(self, lines: int) -> None:
-        self.label.set_lines(lines)
+        self.label.set_lines(lines, self.most)
+
+    @property
+    def most(self) -> int:
+        """To how many lines it grows for a long text."""
+        return self.label.most
+
+    @most.setter
+    def most(self, most: int) -> None:
+        self.label.set_lines(self.lines, most)
 
     @property
     def is_warning(self) -> bool:
@@ -62,20 +72,50 @@ class TextLine(ValuedContainerWidget[str]):
 
 
 class _Lines(QElidingLabel):
-    def __init__(self, lines: int) -> None:
-        self.lines = lines
+    def __init__(self, lines: int, most: int) -> None:
         self.is_warning = False
+        self._shown = lines
         super().__init__()
-        self.set_lines(lines)
+        self.set_lines(lines, most)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
-    def set_lines(self, lines: int) -> None:
-        self.lines = lines
-        self.setWordWrap(lines > 1)
-        self.updateGeometry()
+    def set_lines(self, lines: int, most: int) -> None:
+        self.lines, self.most = lines, most
+        self.setWordWrap(max(lines, most) > 1)
+        self._grow()
+
+    def setText(self, text: str) -> None:
+        super().setText(text)
+        self._grow()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        # superqt 0.9 knows of no padding: its last line would be broken, and lose the ellipsis.
+        self.setEllipsesWidth(self.width() - self.contentsRect().width() + 2)
+        super().resizeEvent(event)
+        self._grow()
+
+    def _wrappedText(self) -> list[str]:
+        return list(self.wrapText(self.text(), self.contentsRect().width(), self.font()))
+
+    def _grow(self) -> None:
+        """Take as many lines as the text needs in this width, within the bounds."""
+        needed = self._height_of(self.text(), self.contentsRect().width()) // self.line_height
+        shown = max(self.lines, min(needed, self.most))
+        if shown != self._shown:
+            self._shown = shown
+            self.updateGeometry()
+
+    @property
+    def line_height(self) -> int:
+        """What a line takes; Qt rounds up the height that the font tells."""
+        return self._height_of("X", 100)
+
+    def _height_of(self, text: str, width: int) -> int:
+        room, wrap = QRect(0, 0, width, 0), Qt.TextFlag.TextWordWrap
+        return int(self.fontMetrics().boundingRect(room, wrap, text).height())
 
     def sizeHint(self) -> QSize:
-        return QSize(100, self.lines * int(self.fontMetrics().height()) + 2)
+        return QSize(100, self._shown * self.line_height + 2)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(20, self.sizeHint().height())

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QResizeEvent, QShortcut, QShowEvent
-from qtpy.QtWidgets import QBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QBoxLayout,
+    QHBoxLayout,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_drr.viewer import layers
 from napari_drr.viewer._preferences import preferences
@@ -18,7 +25,7 @@ from napari_drr.viewer.widgets._paint import PaintWatch
 from napari_drr.viewer.widgets.detector import DetectorSection
 from napari_drr.viewer.widgets.display import DisplaySection
 from napari_drr.viewer.widgets.inputs import InputSection
-from napari_drr.viewer.widgets.output import OutputSection
+from napari_drr.viewer.widgets.output import MESSAGE_LINES, OutputSection
 from napari_drr.viewer.widgets.pose import PoseSection
 from napari_drr.viewer.widgets.problems import ProblemSection
 from napari_drr.viewer.widgets.renderer import RendererSection
@@ -34,12 +41,44 @@ if TYPE_CHECKING:
 
 # What it asks for; a dock beside the canvas gets the window's whole height, one below it this.
 SIZE = QSize(350, 270)
-# Below the canvas it insists on this much: what is left of 800 pixels by napari's own docks.
-LEAST_HEIGHT = 198
-# Where they stand beside one another: the columns' shares of what is left, and the output's width.
+# More would not fit below napari's own docks in a window of 800 pixels: it would grow.
+LEAST_HEIGHT = 170
+# In docks that are lower, a long message would leave nothing of the sections above it.
+LOW, LOW_LINES = 300, 3
+LEAST_SIGHT = 24
+SPACING, BESIDE = 2, 8  # pixels between what stands above one another, and beside
+# Where they stand beside one another: the groups' shares of the width, and the output's width.
 SHARES = (2, 3, 3, 4)
+FOLDED_SHARE = 2
 OUTPUT_WIDTH = 232
 WIDEST = 16777215  # Qt's own: no limit
+# The least height of the structures' tree, with all below one another or side by side.
+TREE_HEIGHT, LOW_TREE_HEIGHT = 160, 100
+
+# Which of the groups of sections stand above one another, for each number of columns.
+SPLITS = {
+    4: ((0,), (1,), (2,), (3,)),
+    3: ((0,), (1,), (2, 3)),
+    2: ((0, 1), (2, 3)),
+    1: ((0, 1, 2, 3),),
+}
+
+
+class Arrangement(NamedTuple):
+    """How the dock is laid out: in so many columns, the output beside them or below."""
+
+    n_columns: int
+    is_beside: bool
+
+
+# The first that is narrow enough is taken.
+ARRANGEMENTS = (
+    Arrangement(4, True),
+    Arrangement(3, True),
+    Arrangement(2, True),
+    Arrangement(2, False),
+    Arrangement(1, False),
+)
 
 
 class DRRWidget(QWidget):
@@ -87,73 +126,129 @@ class DRRWidget(QWidget):
         return str(self.structures.summary) if self.session.labels is not None else ""
 
     def _lay_out(self) -> None:
-        """Put the sections into columns, which stand above or beside one another."""
+        """Put the sections into groups, which stand above or beside one another."""
         folds = self.folds
-        self._columns = [
-            _column(
+        self._groups = [
+            _group(
                 self.inputs.native,
                 self.problems.native,
                 self.view.native,
                 self.pose.others.native,
             ),
-            _column(folds["pose"]),
-            _column(folds["detector"], folds["renderer"], folds["display"]),
-            _column(folds["structures"]),
+            _group(folds["pose"]),
+            _group(folds["detector"], folds["renderer"], folds["display"]),
+            _group(folds["structures"]),
         ]
         self.pose.others.margins = self.view.margins
-        content = QWidget()
-        self._inner = QBoxLayout(QBoxLayout.Direction.TopToBottom, content)
-        self._inner.setContentsMargins(0, 0, 0, 0)
-        for column in self._columns:
-            self._inner.addWidget(column)
-        self._scroll = QScrollArea()
-        self._scroll.setWidgetResizable(True)
-        # napari pads every widget by a pixel, and these labels stand below those.
-        self._scroll.setStyleSheet("QScrollArea { padding: 0px; border: none; }")
-        self._scroll.setWidget(content)
+        self._make_columns()
         # Outside the scroll area, so that the button and what it said are always in sight.
         self._outer = QBoxLayout(QBoxLayout.Direction.TopToBottom, self)
         self._outer.setContentsMargins(0, 0, 0, 0)
-        self._outer.setSpacing(2)
+        self._outer.setSpacing(SPACING)
         self._outer.addWidget(self._scroll, stretch=1)
         self._outer.addWidget(self.output.native)
         self.output.native.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        self._arrange(False)
+        self._arrange(ARRANGEMENTS[-1])
+        self._content.installEventFilter(self)
+
+    def _make_columns(self) -> None:
+        """Make a place for each group, in what scrolls."""
+        self._content = QWidget()
+        self._inner = QHBoxLayout(self._content)
+        self._inner.setContentsMargins(0, 0, 0, 0)
+        self._inner.setSpacing(BESIDE)
+        self._columns = [QVBoxLayout() for _ in self._groups]
+        for column in self._columns:
+            column.setSpacing(SPACING)
+            self._inner.addLayout(column)
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setMinimumHeight(LEAST_SIGHT)
+        # napari pads every widget by a pixel, and these labels stand below those.
+        self._scroll.setStyleSheet("QScrollArea { padding: 0px; border: none; }")
+        self._scroll.setWidget(self._content)
+
+    # Its layout
 
     @property
     def is_wide(self) -> bool:
         """Whether the sections stand beside one another."""
-        return bool(self._inner.direction() == QBoxLayout.Direction.LeftToRight)
-
-    def _arrange(self, is_wide: bool) -> None:
-        """Put the columns beside one another in a wide dock, and above one another else."""
-        way = QBoxLayout.Direction.LeftToRight if is_wide else QBoxLayout.Direction.TopToBottom
-        for layout in (self._inner, self._outer):
-            layout.setDirection(way)
-        self._inner.setSpacing(8 if is_wide else 2)
-        for column, share in zip(self._columns, SHARES, strict=True):
-            is_last = column is self._columns[-1]
-            self._inner.setStretchFactor(column, share if is_wide else int(is_last))
-        policy = Qt.ScrollBarPolicy
-        self._scroll.setHorizontalScrollBarPolicy(
-            policy.ScrollBarAsNeeded if is_wide else policy.ScrollBarAlwaysOff
-        )
-        self.output.status_line.lines = 2 if is_wide else 1
-        output = self.output.native
-        output.setMinimumWidth(OUTPUT_WIDTH if is_wide else 0)
-        output.setMaximumWidth(OUTPUT_WIDTH if is_wide else WIDEST)
-        self._outer.setAlignment(
-            output, Qt.AlignmentFlag.AlignTop if is_wide else Qt.AlignmentFlag(0)
-        )
-        self._fit()
+        return self._arrangement.n_columns > 1
 
     def _fit(self) -> None:
-        """Ask for what the sections need, also those that are folded away."""
-        sections = (self.inputs, self.view, self.pose, self.detector, self.renderer, self.display)
-        least = max(each.native.minimumSizeHint().width() for each in sections)
-        bar = self._scroll.verticalScrollBar().sizeHint().width()
-        self._scroll.setMinimumWidth(200 if self.is_wide else least + bar)
-        self.setMinimumHeight(LEAST_HEIGHT if self.is_wide else 0)
+        """Lay the sections out as the width allows, and insist on the width of one column."""
+        self.setMinimumSize(self._width_of(ARRANGEMENTS[-1]), LEAST_HEIGHT)
+        fitting = (each for each in ARRANGEMENTS if self._width_of(each) <= self.width())
+        found = next(fitting, ARRANGEMENTS[-1])
+        if found != self._arrangement:
+            self._arrange(found)
+        self._limit_message()
+        self._share()
+
+    def _limit_message(self) -> None:
+        """Let a long message take the room beside the sections, but little of that below them."""
+        line, output = self.output.message_line, self.output.native
+        if self._arrangement.is_beside:
+            rest = output.sizeHint().height() - line.label.sizeHint().height()
+            fitting = (self.height() - rest) // line.label.line_height
+            line.most = min(fitting, 2 * MESSAGE_LINES)
+        else:
+            line.most = LOW_LINES if self.height() < LOW else MESSAGE_LINES
+
+    def _width_of(self, arrangement: Arrangement) -> int:
+        """Return the width that an arrangement needs, with its scroll bar.
+
+        With fewer than four columns it is that of open sections: opening one of them moves none of
+        the others to another column. Four columns are given up for it, else they hardly ever fit.
+        """
+        n_columns, is_beside = arrangement
+        least = [group.minimumSizeHint().width() for group in self._groups]
+        if n_columns < len(self._groups):
+            least = [max(each) for each in zip(least, self._open_widths(), strict=True)]
+        columns: int = sum(max(least[i] for i in split) for split in SPLITS[n_columns])
+        bar = int(self._scroll.verticalScrollBar().sizeHint().width())
+        output = OUTPUT_WIDTH + SPACING if is_beside else 0
+        return columns + (n_columns - 1) * BESIDE + bar + output
+
+    def _open_widths(self) -> list[int]:
+        """Return what each group needs where its sections are open."""
+        return [
+            max((fold.least_width for fold in group.findChildren(Fold)), default=0)
+            for group in self._groups
+        ]
+
+    def _arrange(self, arrangement: Arrangement) -> None:
+        """Put the groups into columns, and the output beside or below them."""
+        self._arrangement = arrangement
+        n_columns, is_beside = arrangement
+        for column, split in zip(self._columns, SPLITS[n_columns], strict=False):
+            for i in split:
+                # A layout gives up a widget that another one takes.
+                column.addWidget(self._groups[i], stretch=int(i == split[-1]))
+        self.structures.tree.setMinimumHeight(LOW_TREE_HEIGHT if self.is_wide else TREE_HEIGHT)
+        way = QBoxLayout.Direction
+        self._outer.setDirection(way.LeftToRight if is_beside else way.TopToBottom)
+        self.output.status_line.lines = 2 if is_beside else 1
+        self.output.message_is_last = is_beside
+        output = self.output.native
+        output.setMinimumWidth(OUTPUT_WIDTH if is_beside else 0)
+        output.setMaximumWidth(OUTPUT_WIDTH if is_beside else WIDEST)
+        top = Qt.AlignmentFlag.AlignTop
+        self._outer.setAlignment(output, top if is_beside else Qt.AlignmentFlag(0))
+
+    def _share(self) -> None:
+        """Share the width: a column that is folded away leaves to the others what it can't use."""
+        splits = SPLITS[self._arrangement.n_columns]
+        for i, split in enumerate(splits):
+            groups = [self._groups[k] for k in split]
+            is_folded = self.is_wide and all(map(_is_folded, groups))
+            share = FOLDED_SHARE if is_folded else max(SHARES[k] for k in split)
+            self._inner.setStretch(i, share)
+            for group in groups:
+                group.setMaximumWidth(group.sizeHint().width() if is_folded else WIDEST)
+        for i in range(len(splits), len(self._columns)):
+            self._inner.setStretch(i, 0)
 
     def _make_shortcuts(self) -> None:
         """Take undo and redo where the dock has the focus; painting labels has its own."""
@@ -178,9 +273,13 @@ class DRRWidget(QWidget):
         self._links: list[tuple[Any, Callable[..., None]]] = [
             (events.recipe, self._renew_headers),
             (events.status, self._renew_headers),
+            (self.structures.brought, self._bring_structures),
         ]
         for signal, slot in self._links:
             signal.connect(slot)
+        self._bringing = QTimer(self)
+        self._bringing.setSingleShot(True)
+        self._bringing.timeout.connect(self._bring_row)
         # A closed window takes its widgets with it, without a word to them.
         self._end = _End(self.session)
         self.destroyed.connect(self._end.of_session)  # a method; see `_binding.follow`
@@ -199,6 +298,22 @@ class DRRWidget(QWidget):
         for fold in self.folds.values():
             fold.renew()
 
+    def _bring_structures(self) -> None:
+        """Open the structures' section, and bring what was selected in them into sight."""
+        self.folds["structures"].toggle.setChecked(True)
+        # What was folded away is laid out a moment later.
+        self._bringing.start()
+
+    def _bring_row(self) -> None:
+        tree = self.structures.tree
+        row = tree.currentIndex()
+        tree.scrollTo(row)
+        self._scroll.ensureWidgetVisible(tree, 0, 0)
+        # Where the whole tree is higher than what can be seen of it.
+        where = tree.visualRect(row)
+        center = tree.viewport().mapTo(self._content, where.center())
+        self._scroll.ensureVisible(0, center.y(), 0, where.height())
+
     def reset_choices(self, event: Any = None) -> None:
         """List the layers anew; napari calls this when layers come, go or are renamed."""
         self.inputs.reset_choices(event)
@@ -210,14 +325,18 @@ class DRRWidget(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Lay the sections out anew when the dock was taken to another side of the window."""
         super().resizeEvent(event)
-        is_wide = event.size().width() > event.size().height()
-        if is_wide != self.is_wide:
-            self._arrange(is_wide)
+        self._fit()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Ask for the room that it needs; before the window's style is known, that is a guess."""
         super().showEvent(event)
         self._fit()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Lay the sections out anew when one of them needs more room, or less."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self._fit()
+        return False
 
     def event(self, event: QEvent) -> bool:
         """End the session's thread when napari takes the dock away: it gets no close event then."""
@@ -227,20 +346,26 @@ class DRRWidget(QWidget):
 
     def _let_go(self) -> None:
         self._paint_watch.stop()
+        self._bringing.stop()
         for signal, slot in self._links:
             signal.disconnect(slot, missing_ok=True)
         _end(self.session)
 
 
-def _column(*widgets: QWidget) -> QWidget:
-    column = QWidget()
-    layout = QVBoxLayout(column)
+def _group(*widgets: QWidget) -> QWidget:
+    group = QWidget()
+    layout = QVBoxLayout(group)
     layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(2)
+    layout.setSpacing(SPACING)
     layout.setAlignment(Qt.AlignmentFlag.AlignTop)
     for widget in widgets:
         layout.addWidget(widget)
-    return column
+    return group
+
+
+def _is_folded(group: QWidget) -> bool:
+    folds = group.findChildren(Fold)
+    return bool(folds) and not any(fold.is_open for fold in folds)
 
 
 class _End:

@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import CheckBox, Container, Label
+from magicgui.widgets import CheckBox, Container
 from qtpy.QtWidgets import QFileDialog
 
 from napari_drr.viewer import layers
 from napari_drr.viewer.widgets._binding import attempt, follow
-from napari_drr.viewer.widgets._rows import button, choice, compact, menu_button, row
+from napari_drr.viewer.widgets._rows import button, choice, compact, hint, menu_button, row
 
 if TYPE_CHECKING:
     from napari_drr.viewer._session import Session
@@ -74,8 +74,7 @@ class InputSection(Container):
                 "Thorax phantom": self.open_phantom,
             },
         )
-        self.hint = Label(value=EMPTY)
-        self.hint.native.setWordWrap(True)
+        self.hint = hint(EMPTY)
 
     def _connect(self) -> None:
         session = self._session

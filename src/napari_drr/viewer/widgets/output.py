@@ -42,6 +42,9 @@ RECIPE_SOURCES = (
     "Settings or radiograph of napari DRR (*.json *.drr.tif *.drr.png *.drr.nii.gz *.drr.npz)"
 )
 
+# A longer message is cut off, and whole in its tooltip.
+MESSAGE_LINES = 5
+
 # A note, such as "Copied", stands there so long, in ms, unless something else is told.
 NOTE_MS = 8000
 # So long no render takes it away.
@@ -75,7 +78,7 @@ class OutputSection(Container):
             },
         )
         self.status_line = TextLine()
-        self.message_line = TextLine(2)
+        self.message_line = TextLine(most=MESSAGE_LINES)
         self.shown = row(self.letters, self.mask_labels, self.mask_images)
         bottom = row()
         bottom.native.layout().addWidget(self._make_progress())
@@ -94,6 +97,18 @@ class OutputSection(Container):
         self._note.timeout.connect(self._clear_note)
         self._told_error = ""
         self._connect()
+
+    @property
+    def message_is_last(self) -> bool:
+        """Whether the message stands below all else, or above: a long one then moves no button."""
+        layout = self.native.layout()
+        return bool(layout.indexOf(self.message_line.native) == layout.count() - 1)
+
+    @message_is_last.setter
+    def message_is_last(self, is_last: bool) -> None:
+        layout, message = self.native.layout(), self.message_line.native
+        layout.removeWidget(message)
+        layout.insertWidget(-1 if is_last else 0, message)
 
     def _make_progress(self) -> QStackedWidget:
         """Return a place for the status line or, in its stead, for how far a render is."""

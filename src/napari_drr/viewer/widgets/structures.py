@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import Container, Label, LineEdit
+from magicgui.widgets import Container, LineEdit
+from psygnal import Signal
 from qtpy.QtCore import QPoint, QSignalBlocker, Qt
 
 from napari_drr.viewer._solo import Solo, show_only
 from napari_drr.viewer._structures import names_are_assumed
 from napari_drr.viewer.widgets._binding import follow
 from napari_drr.viewer.widgets._gesture import Gesture
-from napari_drr.viewer.widgets._rows import allow, button, compact, row
+from napari_drr.viewer.widgets._rows import allow, button, compact, hint, row
 from napari_drr.viewer.widgets._structure_menu import pick_color, structure_menu
 from napari_drr.viewer.widgets._structure_tree import StructureTree
 from napari_drr.viewer.widgets._weight_slider import WeightSlider
@@ -50,12 +51,13 @@ class StructureSection(Container):
         ```
     """
 
+    brought = Signal()
+    """Structures were selected elsewhere, such as in the radiograph."""
+
     def __init__(self, session: Session) -> None:
         self._session = session
         self._solo = Solo()
-        self.hint = Label(value="", visible=False)
-        self.hint.native.setWordWrap(True)
-        self.hint.native.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.hint = hint()
         self.search = LineEdit(tooltip="List only structures and groups that hold these words.")
         self.show_all = button("all", "")
         self.show_none = button("none", "")
@@ -100,7 +102,7 @@ class StructureSection(Container):
             self,
             (events.recipe, self._on_recipe),
             (events.inputs, self._show_inputs),
-            (events.selected, self._on_selected),
+            (events.selected, self._on_selected_elsewhere),
         )
 
     def _make_gestures(self) -> None:
@@ -190,6 +192,13 @@ class StructureSection(Container):
                 self.search.value = ""
             self.tree.select(ids)
         self._show_selected()
+
+    def _on_selected_elsewhere(self, ids: tuple[int, ...]) -> None:
+        """Tell of what was selected, unless it was in the tree."""
+        is_news = bool(ids) and set(ids) != set(self.tree.ids)
+        self._on_selected(ids)
+        if is_news:
+            self.brought.emit()
 
     # What the user does
 
