@@ -13,6 +13,7 @@ from benchmarks.scene import CT
 from benchmarks.tables import Row
 
 PATIENCE_SECONDS = 1200
+OPENINGS = 5
 
 # What each list of seconds is, in words.
 TIMES = {
@@ -31,24 +32,34 @@ TIMES = {
 
 def measure(bench: Bench) -> list[Row]:
     """Open the window and go through all steps."""
-    folder = bench.scenes.folder / CT
-    quick = ["--quick"] if bench.quick else []
-    command = ["sh", "tools/with-display.sh", sys.executable, "-m", "benchmarks.live_window"]
-    variables = {**os.environ, "NAPARI_CONFIG": str(bench.folder / "napari.yaml")}
     try:
-        done = subprocess.run(
-            [*command, str(folder), *quick],
-            cwd=ROOT,
-            env=variables,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=True,
-        )
+        told = told_by(bench, "--quick" if bench.quick else "")
+        for _ in range(1 if bench.quick else OPENINGS - 1):
+            for key, seconds in told_by(bench, "--open").items():
+                told[key] += seconds
     except subprocess.SubprocessError as error:
         print(getattr(error, "stderr", ""), flush=True)
         return [{"what": "window", "note": f"not measured: {type(error).__name__}"}]
-    return rows_of(json.loads(done.stdout.splitlines()[-1]))
+    return rows_of(told)
+
+
+def told_by(bench: Bench, option: str) -> dict[str, Any]:
+    """Run a window of its own."""
+    command = ["sh", "tools/with-display.sh", sys.executable, "-m", "benchmarks.live_window"]
+    variables = {**os.environ, "NAPARI_CONFIG": str(bench.folder / "napari.yaml")}
+    # Compiled once, as what pip installs is.
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
+    done = subprocess.run(
+        [*command, str(bench.scenes.folder / CT), option],
+        cwd=ROOT,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=True,
+    )
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
 
 
 def rows_of(told: dict[str, Any]) -> list[Row]:

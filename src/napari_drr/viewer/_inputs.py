@@ -12,7 +12,6 @@ from napari_drr.viewer._lazy import Deferred
 from napari_drr.viewer._requests import Inputs
 
 if TYPE_CHECKING:
-    import torch
     from napari.layers import Image, Labels
 
     from napari_drr.viewer._frames import Affine
@@ -171,7 +170,7 @@ class Watched(Generic[AnyLayer]):
         self.edits += 1
         return True
 
-    def voxels(self, frame: layers.Frame) -> tuple[torch.Tensor | Deferred, Affine]:
+    def voxels(self, frame: layers.Frame) -> tuple[Deferred, Affine]:
         """Return the layer's voxels and affine; what was loaded stays so where it only moved.
 
         Raises:
@@ -180,12 +179,10 @@ class Watched(Generic[AnyLayer]):
         if (layer := self.layer) is None:
             raise ValueError("The layer was deleted: choose another one.")
         voxels, affine = layers.voxels_of(layer, frame)
-        if isinstance(voxels, Deferred):
-            key = (self.key, voxels.shape)
-            if self._deferred is None or self._deferred[0] != key:
-                self._deferred = (key, voxels)
-            voxels = self._deferred[1]
-        return voxels, affine
+        key = (self.key, voxels.shape)
+        if self._deferred is None or self._deferred[0] != key:
+            self._deferred = (key, voxels)
+        return self._deferred[1], affine
 
     def _on_edited(self, event: Any = None) -> None:
         self._strokes = _strokes(self.layer)

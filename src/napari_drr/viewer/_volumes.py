@@ -11,7 +11,6 @@ from napari_drr.viewer._colors import structure_colormap
 from napari_drr.viewer._frames import REVERSE, AxisOrder, placement
 from napari_drr.viewer._grids import Frame, full_resolution, grid_of, warn_if_unitless
 from napari_drr.viewer._lazy import Deferred, is_lazy, loaded
-from napari_drr.volume.structures import name_labels
 
 if TYPE_CHECKING:
     import torch
@@ -87,6 +86,8 @@ def labels_layer_data(
     voxels, arguments = _grid(image, name, metadata)
     whole = _smallest_integers(voxels)
     if structures is None:
+        from napari_drr.volume.structures import name_labels
+
         structures = name_labels(_labels_present(whole))
     table = _table(structures)
     arguments["metadata"][KEY] |= {
@@ -127,12 +128,10 @@ def volume_from_layer(
     """
     voxels, affine = voxels_of(layer, frame)
     warn_if_unitless(layer)
-    return (voxels.tensor() if isinstance(voxels, Deferred) else voxels), affine
+    return voxels.tensor(), affine
 
 
-def voxels_of(
-    layer: Image | Labels, frame: Frame = "RAS"
-) -> tuple[torch.Tensor | Deferred, NDArray[np.float64]]:
+def voxels_of(layer: Image | Labels, frame: Frame = "RAS") -> tuple[Deferred, NDArray[np.float64]]:
     """Do what `volume_from_layer` does, but nothing that takes long, and without a warning.
 
     Args:
@@ -140,26 +139,29 @@ def voxels_of(
         frame: As there.
 
     Returns:
-        The tensor, deferred where it has to be read, computed or copied; and the affine.
+        The tensor, yet to be made: it may have to be read, computed or copied, and torch to be
+        imported, which takes a second. And the affine.
 
     Raises:
         ValueError: As there.
     """
-    import torch
-
     affine, shape = grid_of(layer, frame)
     data = full_resolution(layer)
     if is_lazy(data):
-        return Deferred(shape, lambda: torch.from_numpy(_torch_ready(loaded(data).T))), affine
+        return Deferred(shape, lambda: _tensor(_torch_ready(loaded(data).T))), affine
     order = AxisOrder(**layer.metadata.get(KEY, {}).get("voxel_order", {}))
     voxels, affine = order.undo(data.transpose(2, 1, 0), affine)
     # torch knows no negative strides: run along such an axis forwards, which the affine tells.
     backwards = [stride < 0 for stride in voxels.strides]
     flips = (backwards[0], backwards[1], backwards[2])
     voxels, affine = AxisOrder(flips=flips).apply(voxels, affine)
-    if _shares_memory(voxels):
-        return torch.from_numpy(voxels), affine
-    return Deferred(voxels.shape, lambda: torch.from_numpy(_torch_ready(voxels))), affine
+    return Deferred(voxels.shape, lambda: _tensor(_torch_ready(voxels))), affine
+
+
+def _tensor(voxels: NDArray[Any]) -> torch.Tensor:
+    import torch
+
+    return torch.from_numpy(voxels)
 
 
 def structures_from_layer(layer: Labels) -> DataFrame | None:
@@ -254,11 +256,6 @@ def _smallest_integers(voxels: NDArray[Any]) -> NDArray[Any]:
 
 def _labels_present(labels: NDArray[Any]) -> list[int]:
     return [int(i) for i in np.unique(labels) if i]
-
-
-def _shares_memory(voxels: NDArray[Any]) -> bool:
-    native = voxels.dtype.newbyteorder("=")
-    return voxels.flags.writeable and voxels.dtype == native and native.name not in _TORCH_TYPES
 
 
 def _torch_ready(voxels: NDArray[Any]) -> NDArray[Any]:

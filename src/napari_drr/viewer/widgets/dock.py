@@ -129,15 +129,15 @@ class DRRWidget(QWidget):
         """Put the sections into groups, which stand above or beside one another."""
         folds = self.folds
         self._groups = [
-            _group(
+            _Group(
                 self.inputs.native,
                 self.problems.native,
                 self.view.native,
                 self.pose.others.native,
             ),
-            _group(folds["pose"]),
-            _group(folds["detector"], folds["renderer"], folds["display"]),
-            _group(folds["structures"]),
+            _Group(folds["pose"]),
+            _Group(folds["detector"], folds["renderer"], folds["display"]),
+            _Group(folds["structures"]),
         ]
         self.pose.others.margins = self.view.margins
         self._make_columns()
@@ -178,8 +178,11 @@ class DRRWidget(QWidget):
 
     def _fit(self) -> None:
         """Lay the sections out as the width allows, and insist on the width of one column."""
-        self.setMinimumSize(self._width_of(ARRANGEMENTS[-1]), LEAST_HEIGHT)
-        fitting = (each for each in ARRANGEMENTS if self._width_of(each) <= self.width())
+        now = [group.minimumSizeHint().width() for group in self._groups]
+        opened = [group.open_width for group in self._groups]
+        self.setMinimumSize(self._width_of(ARRANGEMENTS[-1], now, opened), LEAST_HEIGHT)
+        widths = ((each, self._width_of(each, now, opened)) for each in ARRANGEMENTS)
+        fitting = (each for each, width in widths if width <= self.width())
         found = next(fitting, ARRANGEMENTS[-1])
         if found != self._arrangement:
             self._arrange(found)
@@ -196,27 +199,24 @@ class DRRWidget(QWidget):
         else:
             line.most = LOW_LINES if self.height() < LOW else MESSAGE_LINES
 
-    def _width_of(self, arrangement: Arrangement) -> int:
+    def _width_of(self, arrangement: Arrangement, now: list[int], opened: list[int]) -> int:
         """Return the width that an arrangement needs, with its scroll bar.
 
         With fewer than four columns it is that of open sections: opening one of them moves none of
         the others to another column. Four columns are given up for it, else they hardly ever fit.
+
+        Args:
+            arrangement: The arrangement.
+            now: What each group needs as it is.
+            opened: What each group needs where its sections are open.
         """
         n_columns, is_beside = arrangement
-        least = [group.minimumSizeHint().width() for group in self._groups]
-        if n_columns < len(self._groups):
-            least = [max(each) for each in zip(least, self._open_widths(), strict=True)]
+        is_any = n_columns == len(self._groups)
+        least = now if is_any else [max(each) for each in zip(now, opened, strict=True)]
         columns: int = sum(max(least[i] for i in split) for split in SPLITS[n_columns])
         bar = int(self._scroll.verticalScrollBar().sizeHint().width())
         output = OUTPUT_WIDTH + SPACING if is_beside else 0
         return columns + (n_columns - 1) * BESIDE + bar + output
-
-    def _open_widths(self) -> list[int]:
-        """Return what each group needs where its sections are open."""
-        return [
-            max((fold.least_width for fold in group.findChildren(Fold)), default=0)
-            for group in self._groups
-        ]
 
     def _arrange(self, arrangement: Arrangement) -> None:
         """Put the groups into columns, and the output beside or below them."""
@@ -242,7 +242,7 @@ class DRRWidget(QWidget):
         splits = SPLITS[self._arrangement.n_columns]
         for i, split in enumerate(splits):
             groups = [self._groups[k] for k in split]
-            is_folded = self.is_wide and all(map(_is_folded, groups))
+            is_folded = self.is_wide and all(group.is_folded for group in groups)
             share = FOLDED_SHARE if is_folded else max(SHARES[k] for k in split)
             self._inner.setStretch(i, share)
             for group in groups:
@@ -352,20 +352,28 @@ class DRRWidget(QWidget):
         _end(self.session)
 
 
-def _group(*widgets: QWidget) -> QWidget:
-    group = QWidget()
-    layout = QVBoxLayout(group)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(SPACING)
-    layout.setAlignment(Qt.AlignmentFlag.AlignTop)
-    for widget in widgets:
-        layout.addWidget(widget)
-    return group
+class _Group(QWidget):
+    """Sections that stand above one another, wherever the group stands."""
 
+    def __init__(self, *widgets: QWidget) -> None:
+        super().__init__()
+        self._folds = [widget for widget in widgets if isinstance(widget, Fold)]
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACING)
+        layout.setAlignment(Qt.AlignmentFlag.AlignTop)
+        for widget in widgets:
+            layout.addWidget(widget)
 
-def _is_folded(group: QWidget) -> bool:
-    folds = group.findChildren(Fold)
-    return bool(folds) and not any(fold.is_open for fold in folds)
+    @property
+    def is_folded(self) -> bool:
+        """Whether all that it holds can be folded away, and is."""
+        return bool(self._folds) and not any(fold.is_open for fold in self._folds)
+
+    @property
+    def open_width(self) -> int:
+        """What its sections need where they are open."""
+        return max((fold.least_width for fold in self._folds), default=0)
 
 
 class _End:
