@@ -20,7 +20,7 @@ from PIL import Image
 from qtpy.QtTest import QTest
 
 from napari_drr import session
-from napari_drr.viewer.widgets.carm import CArmView
+from napari_drr.viewer.widgets._open_c_arm import open_c_arm
 from napari_drr.viewer.widgets.dock import DRRWidget
 
 DOCS = Path(__file__).parent
@@ -95,8 +95,9 @@ def make_windows() -> None:
     s.structures.show()
     wait_for_image(s)
 
-    s.view("LAO", 30)
-    viewer.window.add_dock_widget(CArmView(viewer), name="C-arm in 3-D", area="bottom")
+    # As users hide them, with the eye in their title: they would leave too little height below.
+    viewer.window._qt_viewer.dockLayerControls.setVisible(False)
+    open_c_arm(viewer)
     wait_for_image(s)
     QTest.qWait(4 * PAINTED_MS)
     window("c_arm", viewer)

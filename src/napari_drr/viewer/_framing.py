@@ -24,7 +24,7 @@ FOV_DEG = 20.0
 FILLED = 0.96
 # What letters take outside of the image's edges, in pixels of the canvas; and the share of a very
 # small canvas that they may take at most.
-LETTER_PIXELS, LETTERED = 24, 0.25
+LETTER_PIXELS, LETTERED = 24, 0.3
 
 # Home looks from within 65 degrees of the front, and down a little.
 ASIDE = np.radians(np.arange(65, -66, -5))

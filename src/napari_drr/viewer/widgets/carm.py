@@ -14,7 +14,7 @@ from jaxtyping import Float
 from napari.components import ViewerModel
 from napari.qt import QtViewer
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QCloseEvent, QShowEvent
 from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -54,6 +54,8 @@ SHOWN = {"pose", "orientation", "detector", "isocenter", "display"}
 RENDER_MS = 100
 
 SMALLEST = (240, 150)
+# What it asks for: below the canvas, in a window of 800 pixels, both are seen well.
+SIZE = QSize(420, 300)
 
 
 class CArmView(QWidget):
@@ -203,6 +205,10 @@ class CArmView(QWidget):
         self.scene.shows_ct = shows
 
     # Coming and going
+
+    def sizeHint(self) -> QSize:
+        """Ask for the room in which the scene is seen well."""
+        return SIZE
 
     def showEvent(self, event: QShowEvent) -> None:
         """Catch up with what happened while nobody looked."""
