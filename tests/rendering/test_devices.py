@@ -47,7 +47,7 @@ def test_the_cpu_agrees_with_itself(renderer):
 
 @without_gpu
 def test_a_gpu_that_fails_is_left_alone(caplog):
-    _devices._gpu_agrees.cache_clear()
+    _devices._gpu_renders_alike.cache_clear()
     assert not _devices._gpu_agrees()
     assert "a small render on it failed" in caplog.text
-    _devices._gpu_agrees.cache_clear()
+    _devices._gpu_renders_alike.cache_clear()

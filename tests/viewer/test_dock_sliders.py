@@ -107,7 +107,18 @@ def test_a_number_steps_and_is_typed(dock, qtbot):
 
 @pytest.mark.parametrize(
     ("typed", "becomes"),
-    [("12,5", 12.5), ("-7,", -7), ("5000", 180), ("-1e3", -180), ("1e1", 10), ("x", 33), ("-", 33)],
+    [
+        ("12,5", 12.5),
+        ("-7,", -7),
+        ("5000", 180),
+        ("-1e3", -180),
+        ("1e1", 10),
+        ("x", 33),
+        ("-", 33),
+        ("1,0.5", 33),
+        ("0x10", 33),
+        ("--5", 33),
+    ],
 )
 @pytest.mark.parametrize("language", ["C", "de_DE"])
 def test_no_key_is_swallowed_that_would_make_another_number(qtbot, typed, becomes, language):

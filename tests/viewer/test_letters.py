@@ -244,10 +244,11 @@ def test_what_is_deleted_stays_away_until_it_is_wanted_again(viewer, ct, drr, no
     notes.show(viewer, RECIPE, drr)
     notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0))
     assert len(viewer.layers) == 2
-    notes.renew()
+    notes.renew_letters()
     notes.show(viewer, RECIPE, drr)
     notes.show_ray(viewer, RECIPE, ct, ray=(10.0, 15.0))
-    assert len(viewer.layers) == 4
+    assert LETTERS in viewer.layers
+    assert RAY not in viewer.layers
 
 
 @pytest.fixture
@@ -378,6 +379,21 @@ def test_what_the_session_links_is_shown(s):
     s.viewer.layers.remove(LETTERS)
     s.render()
     assert LETTERS not in s.viewer.layers
+
+
+def test_deleted_marks_come_again_when_something_is_linked(s):
+    s.render()
+    s.marker, s.ray = s.center, (10.5, 12.5)
+    s.viewer.layers.remove(MARKS)
+    s.viewer.layers.remove(RAY)
+    s.letters = True
+    s.render()
+    s.marker = None
+    assert MARKS not in s.viewer.layers
+    assert RAY not in s.viewer.layers
+    s.ray = (12.5, 13.5)
+    assert MARKS in s.viewer.layers
+    assert RAY in s.viewer.layers
 
 
 def test_the_mark_is_where_the_shown_radiograph_has_the_point(s):

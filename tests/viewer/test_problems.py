@@ -377,6 +377,10 @@ def test_what_a_render_found_is_told_of_that_pose_only(s, add):
     assert len(s.problems()) == 1
     s.pose.alpha_deg = 10.0
     assert s.problems() == ()
+    s.undo()
+    assert len(s.problems()) == 1
+    s.reload()
+    assert s.problems() == (), "it was told of what the layers held before"
 
 
 def test_the_ct_behind_the_detector_or_the_source_is_not_met(s, add):

@@ -13,7 +13,7 @@ import torch
 from napari.components import ViewerModel
 
 from napari_drr import DRR, Recipe, read, session
-from napari_drr.recipe import RendererSettings
+from napari_drr.recipe import Display, RendererSettings
 from napari_drr.viewer import _rendering, layers
 from napari_drr.viewer._requests import Cancelled
 from napari_drr.viewer._session import Session
@@ -425,3 +425,72 @@ def test_the_recipe_takes_gamma_and_inversion_from_the_layer(s):
     assert (s.display.gamma, s.display.invert) == (0.5, True)
     assert s.display.contrast_limits is None
     assert s.render().gamma == 0.5
+
+
+def test_a_look_by_hand_changes_what_was_set_only(s):
+    layer = s.render()
+    s.recipe = replace(
+        s.recipe, display=Display(contrast_limits=(0.0, 3.0)), pose=replace(s.recipe.pose, x=5.0)
+    )
+    s.render()
+    layer.gamma = 0.8
+    assert s.recipe.display == Display(gamma=0.8, contrast_limits=(0.0, 3.0))
+    assert tuple(layer.contrast_limits) == (0.0, 3.0)
+    for limits in [(0.0, 2.0), (0.0, 3.0)]:
+        layer.contrast_limits = limits
+        assert s.display.contrast_limits == tuple(layer.contrast_limits) == limits
+
+
+def test_limits_that_are_kept_stay_kept_when_gamma_is_changed(s):
+    layer = s.render()
+    s.display.contrast_limits = limits = tuple(layer.contrast_limits)
+    layer.gamma = 1.3
+    layer.colormap = "gray_r"
+    assert s.recipe.display == Display(gamma=1.3, invert=True, contrast_limits=limits)
+
+
+def test_an_undo_leaves_what_was_set_by_hand(s):
+    layer = s.render()
+    s.pose.alpha_deg = 12
+    s.pose.beta_deg = 3
+    s.undo()
+    layer.contrast_limits = (0.5, 2.5)
+    layer.gamma = 0.7
+    by_hand = Display(gamma=0.7, contrast_limits=(0.5, 2.5))
+    for step in (s.undo, s.redo, s.redo):
+        step()
+        assert s.recipe.display == by_hand
+        assert (layer.gamma, tuple(layer.contrast_limits)) == (0.7, (0.5, 2.5))
+    assert (s.pose.alpha_deg, s.pose.beta_deg) == (12, 3)
+
+
+def test_a_display_is_shown_before_the_rest_of_its_recipe_is_rendered(s):
+    layer = s.render()
+    wanted = Display("transmission", True, 1.0, (0.0, 3.0))
+    s.recipe = replace(s.recipe, display=wanted, pose=replace(s.recipe.pose, x=5.0))
+    assert layer.colormap.name.startswith("transmission_r")
+    layer.contrast_limits = (0.5, 2.0)
+    assert s.recipe.display == replace(wanted, contrast_limits=(0.5, 2.0))
+    layer.gamma = 0.6
+    assert s.recipe.display.gamma == 0.6
+    assert layer.gamma == 1
+    np.testing.assert_allclose(
+        layer.colormap.map(np.linspace(0, 1, 9))[:, 0],
+        s.recipe.display.gray(np.linspace(0.5, 2, 9)),
+        atol=1 / 255,
+    )
+
+
+def test_a_radiograph_that_was_deleted_has_no_say_in_looks(s, viewer):
+    layer = s.render()
+    viewer.layers.remove(layer)
+    layer.gamma = 0.5
+    assert s.display.gamma == 1
+
+
+def test_another_colormap_stays_when_gamma_is_changed(s):
+    layer = s.render()
+    layer.colormap = "magma"
+    layer.gamma = 0.5
+    assert layer.colormap.name == "magma"
+    assert layer.gamma == 0.5

@@ -7,6 +7,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from napari_drr.rendering._memory import is_shortage
+
 if TYPE_CHECKING:
     import torch
 
@@ -67,12 +69,23 @@ def resolved(name: str, backend: str = AUTO) -> torch.device:
     return device
 
 
-@cache
 def _gpu_agrees() -> bool:
     """Tell whether the GPU's kernels serve, and render a small volume as the CPU's do."""
     try:
+        return _gpu_renders_alike()
+    except (MemoryError, RuntimeError) as error:
+        # Another program may use its memory now: the next render asks again.
+        _log.warning("The GPU is not used for now, since it lacks memory: %r", error)
+        return False
+
+
+@cache
+def _gpu_renders_alike() -> bool:
+    try:
         return all(difference("cuda", renderer) <= SAME for renderer in ("siddon", "trilinear"))
-    except Exception as error:  # noqa: BLE001 - a driver or a compiler may fail in any way
+    except Exception as error:
+        if is_shortage(error):
+            raise
         _log.warning("The GPU is not used, since a small render on it failed: %r", error)
         return False
 

@@ -1,7 +1,7 @@
 """Too little memory, however torch says it."""
 
 # On the CPU, on a GPU, and of sizes beyond 64 bits.
-_SHORTAGES = ("allocate memory", "out of memory", "overflow")
+_SHORTAGES = ("allocate memory", "out of memory", "storage size calculation overflow")
 
 
 def is_shortage(error: BaseException) -> bool:
@@ -12,4 +12,4 @@ def is_shortage(error: BaseException) -> bool:
     """
     if isinstance(error, RuntimeError):
         return any(words in str(error).lower() for words in _SHORTAGES)
-    return isinstance(error, MemoryError | OverflowError)
+    return isinstance(error, MemoryError)

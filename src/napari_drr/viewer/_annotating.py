@@ -37,14 +37,15 @@ class Annotating:
         self._next_s = 0.0
         events = session.events
         events.rendered.connect(self._on_rendered)
-        for signal in (events.marker, events.ray, events.inputs):
+        for signal in (events.marker, events.ray):
             signal.connect(self._on_link)
+        events.inputs.connect(self._show)
         events.letters.connect(self._on_letters)
 
     def _on_letters(self, letters: bool) -> None:
         """Show or hide the letters; switched on, what the user deleted comes again."""
         if letters:
-            self._annotations.renew()
+            self._annotations.renew_letters()
         self._show()
 
     def _on_letters_removed(self, may_come: bool) -> None:
@@ -58,7 +59,9 @@ class Annotating:
             self._next_s = time.perf_counter() + EVERY_S
             self._show()
 
-    def _on_link(self, _: Any = None) -> None:
+    def _on_link(self, linked: object) -> None:
+        if linked is not None:
+            self._annotations.renew_links()
         self._show()
 
     def _show(self) -> None:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Annotations:
     """Up to three layers in the viewer, each made when it is first needed.
 
-    What the user hides stays hidden; what the user deletes stays away until `renew`, or until the
-    layer that it lies on is another one. Each goes with the layer that it lies on.
+    What the user hides stays hidden; what the user deletes stays away until the layer that it lies
+    on is another one, or until it is renewed. Each goes with the layer that it lies on.
 
     Args:
         on_letters: Called with False when the user deletes the letters, and with True when they may
@@ -112,7 +112,10 @@ class Annotations:
         for kept in (self._letters, self._marks, self._ray):
             kept.remove(unwrap(viewer))
 
-    def renew(self) -> None:
-        """Let layers that the user deleted come again."""
-        for kept in (self._letters, self._marks, self._ray):
-            kept.is_declined = False
+    def renew_links(self) -> None:
+        """Let marks and rays that the user deleted come again."""
+        self._marks.is_declined = self._ray.is_declined = False
+
+    def renew_letters(self) -> None:
+        """Let letters that the user deleted come again."""
+        self._letters.is_declined = False

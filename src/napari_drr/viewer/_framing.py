@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -146,19 +147,25 @@ def _beside(arm: CArm, shown: Outline, size: Size) -> Vector:
     more along it.
     """
     beam = (arm.center - arm.source) / np.linalg.norm(arm.center - arm.source)
-    aside, down = (grid.ravel() for grid in np.meshgrid(ASIDE, DOWN, indexing="ij"))
-    ways = np.column_stack([np.sin(aside), -np.cos(aside), -down])
-    ways /= np.linalg.norm(ways, axis=1)[:, None]
+    axes = _home_axes()
+    ways = -axes[:, 2]
     cosines = ways @ beam
     costs = np.minimum(np.abs(cosines - ALONG), np.abs(cosines - AGAINST) + HIDDEN)
     angles = np.abs(cosines)
     costs += BAD_ANGLE * np.maximum(0, np.stack([angles - FLAT, EDGE_ON - angles])).sum(axis=0)
     costs += BAD_ANGLE * np.maximum(0, -cosines - HIDES)
-    axes = np.stack([_axes(way, HEAD) for way in ways])
     costs -= EMPTY * np.log(_fit(axes, shown, size).filled)
     # Rounded: where both sides are alike, as for AP and PA, the patient's left is taken.
     best: Vector = ways[np.argmin(np.round(costs, 6))]
     return best
+
+
+@cache
+def _home_axes() -> Float[NDArray[np.float64], "n 3 3"]:
+    """Return the directions that Home chooses from."""
+    aside, down = (grid.ravel() for grid in np.meshgrid(ASIDE, DOWN, indexing="ij"))
+    ways = np.column_stack([np.sin(aside), -np.cos(aside), -down])
+    return np.stack([_axes(way, HEAD) for way in ways])
 
 
 def _from_source(arm: CArm, size: Size) -> Framing:

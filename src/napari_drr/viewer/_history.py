@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 State = TypeVar("State")
@@ -53,6 +54,15 @@ class History(Generic[State]):
         self._recorded_gesture = True
         self._past.append(before)
         self._future.clear()
+
+    def amend(self, change: Callable[[State], State]) -> None:
+        """Make a change in all that can be gone back to, since it is no step of its own.
+
+        Args:
+            change: Returns what a state becomes.
+        """
+        self._past = deque(map(change, self._past), maxlen=DEPTH)
+        self._future = list(map(change, self._future))
 
     def undo(self, now: State) -> State | None:
         """Return the state before the last step, or None; `now` can be redone."""

@@ -107,9 +107,10 @@ def restyle_radiograph(layer: Image, display: Display) -> None:
         return
     if display.contrast_limits is not None:
         layer.contrast_limits = display.contrast_limits
+        _note_limits(layer, display)
     elif (known.get("display") or {}).get("contrast_limits") is not None:
         layer.contrast_limits = _range(layer.data)
-        _automatic[layer] = tuple(layer.contrast_limits)
+        _note_limits(layer, display)
     apply_display(layer, display)
     layer.metadata = {**layer.metadata, KEY: {**known, "display": _as_json(display)}}
 
@@ -185,7 +186,7 @@ def add_image(
     layer: Image = unwrap(viewer).add_image(
         values.copy(), name=name, rgb=False, contrast_limits=limits, **frame(recipe, values.shape)
     )
-    _automatic[layer] = tuple(layer.contrast_limits)
+    _note_limits(layer, recipe.display)
     return layer
 
 
@@ -318,12 +319,19 @@ def set_limits(layer: Image, recipe: Recipe, values: NDArray[np.float32]) -> boo
     if current == wanted or not (is_new or not (is_by_hand or is_steady)):
         return False
     layer.contrast_limits = wanted
-    _automatic[layer] = tuple(layer.contrast_limits)
+    _note_limits(layer, recipe.display)
     return True
 
 
 # The limits that a layer was given without being asked for any.
 _automatic: WeakKeyDictionary[Image, tuple[float, ...]] = WeakKeyDictionary()
+
+
+def _note_limits(layer: Image, display: Display) -> None:
+    if display.contrast_limits is None:
+        _automatic[layer] = tuple(layer.contrast_limits)
+    else:
+        _automatic.pop(layer, None)
 
 
 def has_automatic_limits(layer: Image) -> bool:

@@ -88,6 +88,7 @@ class Renderer:
             str(drr.device),
             image.shape,
             (*self._other_ct(request, subject), *faults),
+            inputs_key=request.inputs.key,
         )
         self._speed = (_kind(request), result.seconds / image.size)
         if not recipe.weights():

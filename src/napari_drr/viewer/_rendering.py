@@ -241,7 +241,8 @@ class Rendering:
     def warnings(self) -> tuple[str, ...]:
         """Return what was told of the image that is shown, if it is the recipe's."""
         last, session = self._last, self._alive()
-        if last is None or last.is_preview:
+        taken = session._inputs.taken()
+        if last is None or last.is_preview or taken is None or taken.key != last.inputs_key:
             return ()
         recipe = replace(last.recipe, display=session.recipe.display)
         return last.warnings if recipe == session.recipe else ()

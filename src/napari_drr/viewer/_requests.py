@@ -119,6 +119,7 @@ class Result:
         shape: Rows and columns that were rendered; fewer than the image's in a preview.
         warnings: Sentences to show, such as that no ray meets the CT.
         awaits_channels: Whether the same image comes again, with channels.
+        inputs_key: Of what it was rendered from.
     """
 
     image: Float[NDArray[np.float32], "height width"]
@@ -131,6 +132,7 @@ class Result:
     shape: tuple[int, int]
     warnings: tuple[str, ...] = ()
     awaits_channels: bool = False
+    inputs_key: tuple[Any, ...] = ()
 
     @property
     def is_preview(self) -> bool:

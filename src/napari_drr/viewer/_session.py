@@ -177,9 +177,11 @@ class Session(ChosenLayers, Remedies):
     def _update(self, changed: Any = None) -> None:
         """Show a change: the looks at once, all else by a render, if live."""
         fields = changed if isinstance(changed, set) else {"inputs"}
-        if fields <= LOOKS_ONLY:
+        if fields & LOOKS_ONLY:
             self._rendering.restyle()
-        elif self.live and self.ct is not None:
+        if fields <= LOOKS_ONLY:
+            return
+        if self.live and self.ct is not None:
             self._rendering.update()
 
     @property

@@ -8,7 +8,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary, finalize
 
@@ -241,10 +240,19 @@ def _render(job: Job, slot: _Slot, renderer: Renderer, pace: Pace) -> None:
         deliver(job, result)
     slot.finish()
     if request.prepares and slot.interrupt_from_here(0.0):
-        with suppress(Cancelled):
-            renderer.prepare(request)
+        _prepare(renderer, request)
     if job.is_live and deliver is not None and slot.interrupt_from_here(REST):
         deliver(job, Settled())
+
+
+def _prepare(renderer: Renderer, request: Request) -> None:
+    """Get ready for what may come next; where that fails, the image that is shown is as it was."""
+    try:
+        renderer.prepare(request)
+    except Cancelled:
+        pass
+    except (MemoryError, RuntimeError) as error:
+        _log.warning("What may be asked for next was not rendered: %r", error)
 
 
 def _preview(job: Job, slot: _Slot, renderer: Renderer, pace: Pace) -> None:

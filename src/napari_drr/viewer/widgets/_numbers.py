@@ -24,7 +24,7 @@ _STEPS = {
     Qt.Key.Key_PageUp: PAGE,
 }
 # A number that is being typed: swallowing its "e" or its last digits would make another one of it.
-_BEGUN = re.compile(r"[-+]?\d*\.?\d*(e[-+]?\d*)?", re.IGNORECASE)
+_BEGUN = re.compile(r"[-+.\dex]*", re.IGNORECASE)
 _RESTYLED = (QEvent.Type.Polish, QEvent.Type.StyleChange, QEvent.Type.FontChange)
 _UNDO = (QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo)
 
