@@ -196,6 +196,8 @@ class Renderer:
         recipe = replace(request.recipe, ct=self._subjects.ct)
         if recipe.renderer.reduction != "sum" or subject.get("mask") is None:
             return None
+        # Of another pose, and no longer of use: not both are held at once.
+        self.apart = None
         drr = self._fine.drr(recipe, subject, self._subject_key, request.device)
         options = call_options(recipe)
         pose = recipe.pose.rigid_transform()
