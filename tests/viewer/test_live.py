@@ -169,6 +169,8 @@ def test_a_new_job_ends_a_full_render_between_two_tiles(loop, inputs):
     may_go_on.set()
     assert quick.future.result(SECONDS).shape == (50, 50)
     assert isinstance(slow.future.exception(SECONDS), Cancelled)
+    # What it had made by then would be kept until the collector comes.
+    assert slow.future.exception().__traceback__ is None
 
 
 def test_cancel_gives_up_what_waits_and_what_is_rendered(loop, inputs):

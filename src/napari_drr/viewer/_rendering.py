@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 Post = Callable[[Callable[[], None]], None]
+Progress = Callable[[int, int], None]
 
 # Each image layer costs napari's window some hundredths of a second per update.
 MOST_STRUCTURE_IMAGES = 24
@@ -298,15 +299,15 @@ class Rendering:
 
         return deliver
 
-    def _reporter(self) -> Callable[[int, int], None]:
-        rendering, post, start = weakref.ref(self), self.post, time.perf_counter()
-        told = [start + SHORT]
+    def _reporter(self) -> Progress:
+        rendering, post, told = weakref.ref(self), self.post, [time.perf_counter() + SHORT]
 
         def report(done: int, total: int) -> None:
             if post is not None and time.perf_counter() >= told[0]:
                 told[0] = time.perf_counter() + PROGRESS_EVERY
-                post(lambda: _report(rendering, report, done, total))
+                post(lambda: _report(rendering, this(), done, total))
 
+        this = weakref.ref(report)
         return report
 
     def _receive(self, outcome: Result | BaseException) -> None:
@@ -377,7 +378,7 @@ def _tell_failed(session: weakref.ref[Session], message: str) -> None:
 
 
 def _report(
-    rendering: weakref.ref[Rendering], report: Callable[[int, int], None], done: int, total: int
+    rendering: weakref.ref[Rendering], report: Progress | None, done: int, total: int
 ) -> None:
     """Tell how far a render is, unless it has ended or another one has begun meanwhile."""
     alive = rendering()

@@ -216,7 +216,8 @@ def _serve(job: Job, slot: _Slot, renderer: Renderer, pace: Pace) -> None:
             _render(job, slot, renderer, pace)
     except BaseException as error:  # noqa: BLE001 - whoever waits is told, whatever it is
         if not job.future.done():
-            job.future.set_exception(error)
+            # What a render that was given up has made would stay with its traceback, in a cycle.
+            job.future.set_exception(Cancelled() if isinstance(error, Cancelled) else error)
         # Whoever gave it up knows.
         if job.deliver is not None and not isinstance(error, Cancelled):
             job.deliver(job, error)
