@@ -12,4 +12,4 @@ def is_shortage(error: BaseException) -> bool:
     """
     if isinstance(error, RuntimeError):
         return any(words in str(error).lower() for words in _SHORTAGES)
-    return isinstance(error, MemoryError)
+    return isinstance(error, MemoryError | OverflowError)
