@@ -84,6 +84,7 @@ def _gpu_renders_alike() -> bool:
     try:
         return all(difference("cuda", renderer) <= SAME for renderer in ("siddon", "trilinear"))
     except Exception as error:
+        # A driver or a compiler may fail in any way.
         if is_shortage(error):
             raise
         _log.warning("The GPU is not used, since a small render on it failed: %r", error)

@@ -29,7 +29,6 @@ from napari_drr.viewer.scene import CArmScene
 from napari_drr.viewer.widgets._drawing import Drawing
 
 if TYPE_CHECKING:
-    import torch
     from napari.viewer import Viewer
 
     from napari_drr.viewer._requests import Result
@@ -276,10 +275,9 @@ class _Farewell:
             alive._unlink()
 
 
-def _find(voxels: torch.Tensor | Deferred, box: Box) -> Anatomy:
+def _find(voxels: Deferred, box: Box) -> Anatomy:
     """Read the CT, if it has yet to be, and find its surfaces; off the main thread."""
-    tensor = voxels.tensor() if isinstance(voxels, Deferred) else voxels
-    return anatomy(tensor.numpy(), box)
+    return anatomy(voxels.tensor().numpy(), box)
 
 
 def _deliver(
