@@ -426,15 +426,27 @@ def test_a_straight_copy_is_made_in_the_background(open_live, qtbot):
 
 
 @oblique
-def test_a_copy_that_comes_too_late_harms_nobody(open_live, qtbot):
+@pytest.mark.parametrize("is_made", [False, True])
+def test_a_copy_of_what_was_deleted_meanwhile_is_not_added(open_live, qtbot, is_made):
     viewer, s = open_live()
     flip = np.eye(4)[[2, 1, 0, 3]]
     viewer.layers["ct"].affine = flip @ rotation(10, 0) @ flip
+    wait_until_idle(qtbot, s)
+    messages = []
+    s.events.message.connect(messages.append)
     s.resample_ct(wait=False)
+    if is_made:
+        # It waits for this thread, which has not let any event through yet.
+        made = threading.Event()
+        s._rendering._loop.later(made.set)
+        assert made.wait(SECONDS)
     viewer.layers.clear()
     wait_for_threads(qtbot, 0)
     qtbot.wait(20)
-    assert all("straight" in layer.name for layer in viewer.layers)
+    assert len(viewer.layers) == 0
+    assert s.ct is None
+    # Else it may not even have been begun.
+    assert not is_made or any("ct was deleted meanwhile" in each for each in messages)
 
 
 def test_a_thousand_changes_leave_nothing_behind(open_live, qtbot):

@@ -132,5 +132,5 @@ def _without_order(layer: Layer) -> dict[str, Any]:
 
 def _put_above(viewer: ViewerModel, copy: Layer, layer: Layer) -> None:
     shown, layer = unwrap(viewer).layers, unwrap(layer)
-    # It may have been deleted while the copy was made.
+    # It need not be in the viewer: one may be named that never was.
     shown.insert(shown.index(layer) + 1 if layer in shown else len(shown), copy)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,12 @@ from napari_drr.viewer._resampling import layer_affine, resampled, straight_grid
 from napari_drr.viewer._scan import Scan
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Layer
 
     from napari_drr.viewer._problems import Problem
     from napari_drr.viewer._session import Session
+
+T = TypeVar("T")
 
 # What stands for infinity: the densest that 12 bits hold.
 DENSEST_HU = 3071.0
@@ -119,7 +121,7 @@ class Remedies:
             if not is_straight:
                 session.labels = copies[1]
 
-        session._rendering.aside("Resampling the CT ...", work, done, wait=wait)
+        _aside(session, "Resampling the CT ...", jobs, work, done, wait)
 
     def shift_ct(self, offset: float = -1024.0, wait: bool = True) -> None:
         """Add a copy of the CT with an offset added to its values, and choose it.
@@ -187,7 +189,7 @@ class Remedies:
             session.labels = layers.add_labels_of(session.viewer, found, labels)
 
         work = partial(_as_labels, full_resolution(found), found.name)
-        session._rendering.aside("Converting the labels ...", work, done, wait=wait)
+        _aside(session, "Converting the labels ...", [found], work, done, wait)
 
 
 def _session(remedies: Remedies) -> Session:
@@ -198,6 +200,28 @@ def _the_ct(session: Session) -> Image:
     if session.ct is None:
         raise ValueError("There is no CT: choose one.")
     return session.ct
+
+
+def _aside(
+    session: Session,
+    doing: str,
+    originals: Sequence[Layer],
+    work: Callable[[], T],
+    done: Callable[[T], None],
+    wait: bool,
+) -> None:
+    """Make copies in the background; of what is deleted meanwhile nobody wants one any more."""
+    shown = layers.unwrap(session.viewer).layers
+    there = [original for each in originals if (original := layers.unwrap(each)) in shown]
+
+    def if_still_there(made: T) -> None:
+        gone = [original.name for original in there if original not in shown]
+        if gone:
+            session.events.message.emit(f"{gone[0]} was deleted meanwhile: no copy was added.")
+        else:
+            done(made)
+
+    session._rendering.aside(doing, work, if_still_there, wait=wait)
 
 
 def _replace_ct(
@@ -217,7 +241,7 @@ def _replace_ct(
         copy = layers.add_copy(session.viewer, ct, voxels, f"{ct.name} {suffix}", **how)
         session.ct = copy
 
-    session._rendering.aside("Changing the CT ...", work, done, wait=wait)
+    _aside(session, "Changing the CT ...", [ct], work, done, wait)
 
 
 def _straight(data: Any, grid: Any, target: Any, *, nearest: bool) -> NDArray[Any]:
