@@ -1,11 +1,14 @@
 """Sections of the dock: what their controls do to the session, and what they show of it."""
 
+from itertools import groupby
+
 import numpy as np
 import pytest
 import torch
 from docks import Watch, click, drag, fill, let_go
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QAbstractSpinBox, QFileDialog
 
 from napari_drr import session
 from napari_drr.io.export import save_radiograph
@@ -16,7 +19,7 @@ from napari_drr.viewer.widgets.display import DisplaySection
 from napari_drr.viewer.widgets.inputs import InputSection
 from napari_drr.viewer.widgets.output import OutputSection
 from napari_drr.viewer.widgets.pose import PoseSection
-from napari_drr.viewer.widgets.renderer import RendererSection
+from napari_drr.viewer.widgets.renderer import RendererSection, renderer_summary
 from napari_drr.viewer.widgets.view import ViewSection
 
 pytestmark = pytest.mark.gui
@@ -305,6 +308,29 @@ def test_a_closed_section_says_what_it_holds(open_dock):
     assert widget.folds["renderer"].summary.text().startswith("siddon, auto")
 
 
+def test_a_section_is_made_when_it_is_first_opened(open_dock, qtbot):
+    """Its place is kept ready for it: in width, and for the Tab key."""
+    _, widget = open_dock(show=True)
+    late = [fold for fold in widget.folds.values() if not fold.is_open]
+    assert len(late) == 3
+    for fold in late:
+        assert not fold.findChildren(QAbstractSpinBox)
+        expected = fold.least_width
+        fold.toggle.click()
+        assert fold.findChildren(QAbstractSpinBox)
+        qtbot.waitUntil(
+            lambda fold=fold, wide=expected: wide - 16 <= fold.least_width <= wide, timeout=60_000
+        )
+    qtbot.waitUntil(widget.detector.native.isVisible, timeout=60_000)
+    assert widget.detector is widget.detector
+    order, part = [], widget.folds["pose"].toggle
+    while part is not widget.output.render_button.native:
+        if part.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            order += [name for name, fold in widget.folds.items() if fold.isAncestorOf(part)]
+        part = part.nextInFocusChain()
+    assert [name for name, _ in groupby(order)] == list(widget.folds)
+
+
 # Renderer
 
 
@@ -313,7 +339,7 @@ def test_the_backend_that_auto_chose_is_shown(make_section):
     assert section.resolved.value == ""
     s.render()
     assert section.resolved.value.startswith("cpu, ")
-    assert "auto: cpu" in section.summary()
+    assert "auto: cpu" in renderer_summary(s)
 
 
 def test_the_device_is_chosen_and_shown(make_section):

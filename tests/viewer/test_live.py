@@ -12,6 +12,7 @@ import torch
 from napari_drr import load_phantom
 from napari_drr.recipe import DetectorSettings, Pose, Recipe, RendererSettings, Structure
 from napari_drr.recipe._rendering import rendered_pixels
+from napari_drr.viewer import live
 from napari_drr.viewer._pace import Pace
 from napari_drr.viewer._render import Renderer, shortage_told
 from napari_drr.viewer._requests import Cancelled, Inputs, Request, Result, Settled
@@ -84,6 +85,39 @@ def test_a_job_is_rendered_as_the_renderer_does(loop, inputs):
     np.testing.assert_array_equal(result.image, again.image)
     assert not result.is_preview
     assert result.shape == (160, 160)
+
+
+def test_what_is_held_back_begins_when_it_may(loop, inputs, monkeypatch):
+    monkeypatch.setattr(live, "HEAD_START", 1000.0)
+    done = threading.Event()
+    loop.hold()
+    loop.later(done.set)
+    delivered = Delivered()
+    loop.submit(Job(request(inputs), delivered, is_live=True))
+    assert loop.is_busy
+    assert not done.wait(0.1)
+    assert not delivered.outcomes
+    loop.go()
+    delivered.wait(is_full)
+    assert done.wait(SECONDS)
+
+
+def test_who_waits_for_an_image_is_not_held_back(loop, inputs, monkeypatch):
+    monkeypatch.setattr(live, "HEAD_START", 1000.0)
+    loop.hold()
+    assert warmed(loop, inputs).shape == (160, 160)
+
+
+def test_a_closed_loop_holds_nothing_back(loop, inputs, monkeypatch):
+    monkeypatch.setattr(live, "HEAD_START", 1000.0)
+    loop.hold()
+    job = Job(request(inputs), Delivered(), is_live=True)
+    loop.submit(job)
+    thread = loop._thread
+    loop.close()
+    thread.join(SECONDS)
+    assert not thread.is_alive()
+    assert isinstance(job.future.exception(SECONDS), Cancelled)
 
 
 def test_a_live_job_is_previewed_then_rendered(loop, inputs):

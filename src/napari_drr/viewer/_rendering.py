@@ -174,11 +174,7 @@ class Rendering:
         self.pace.budget = preferences().budget
 
     def warm_up(self) -> None:
-        """Import and compile what renders, in the background.
-
-        What the first render needs comes first; what structures need after a render that was asked
-        for meanwhile.
-        """
+        """Import and compile what renders, in the background; structures' part after a render."""
         done = self._warm = threading.Event()
 
         def first() -> None:
@@ -187,6 +183,10 @@ class Rendering:
             finally:
                 done.set()
 
+        if self.post is not None:
+            # Qt would wait for Python's lock at each of the dock's widgets.
+            self._loop.hold()
+            self.post(self._loop.go)
         self._loop.later(first)
         self._loop.later(warm_up_structures)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -21,6 +22,9 @@ Deliver = Callable[["Job", Result | Settled | BaseException], None]
 
 # A drag that rests this long, in seconds, is rendered in full though the button is still down.
 REST = 0.15
+
+# The window has so long, in seconds, to be painted where it asks for it.
+HEAD_START = 1.0
 
 # The program's end waits this long, in seconds, for a tile that is being rendered.
 LAST_TILE = 5.0
@@ -78,14 +82,25 @@ class Loop:
         return self._slot.is_busy
 
     def submit(self, job: Job) -> None:
-        """Have a job rendered, instead of any other."""
+        """Have a job rendered, instead of any other; at once if its future is waited for."""
         self._start()
+        if job.deliver is None:
+            self.go()
         self._slot.put(job)
 
     def later(self, task: Callable[[], None]) -> None:
         """Have something done while there is no job."""
         self._start()
         self._slot.add(task)
+
+    def hold(self) -> None:
+        """Begin nothing for a while, or until `go`."""
+        self._start()
+        self._slot.hold(HEAD_START)
+
+    def go(self) -> None:
+        """Begin what was held back."""
+        self._slot.hold(0.0)
 
     def cancel(self) -> bool:
         """Give up what waits or is being rendered; tell whether there was anything."""
@@ -123,6 +138,7 @@ class _Slot:
         self._running: Job | None = None
         self._may_interrupt = self._is_delivered = False
         self._tasks: deque[Callable[[], None]] = deque()
+        self._held_until = 0.0
         self._closed = False
 
     @property
@@ -148,11 +164,20 @@ class _Slot:
             self._tasks.append(task)
             self._changed.notify_all()
 
+    def hold(self, seconds: float) -> None:
+        with self._changed:
+            self._held_until = time.monotonic() + seconds
+            self._changed.notify_all()
+
     def take(self) -> Job | Callable[[], None] | None:
         """Wait for a job, or a task if there is no job; None when closed."""
         with self._changed:
             self._running = None
-            self._changed.wait_for(lambda: self._closed or self._waiting or self._tasks)
+            while not self._closed:
+                rest = self._held_until - time.monotonic()
+                if rest <= 0 and (self._waiting or self._tasks):
+                    break
+                self._changed.wait(rest if rest > 0 else None)
             if self._closed:
                 return None
             if self._waiting is None:

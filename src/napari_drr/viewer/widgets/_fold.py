@@ -1,4 +1,4 @@
-"""A section that can be folded away; its header then says what it holds."""
+"""Sections that can be folded away, each with a header that then says what it holds."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from superqt import QElidingLabel
 
 from napari_drr.viewer.widgets._rows import STYLE
 
+SPACING = 2  # pixels between what stands above one another
 OPEN, CLOSED = "\N{BLACK DOWN-POINTING SMALL TRIANGLE}", "\N{BLACK RIGHT-POINTING SMALL TRIANGLE}"
 LABEL_PADDING = 4  # of any label in napari
 LEAST_WIDTH = 150  # a summary that is cut off should still tell something
+# What any section needs in its width, in letters; it is asked for before all of them are made.
+SECTION_LETTERS = 51
 HEADER = """
 QPushButton#fold { background: none; border: none; font-weight: bold; text-align: left; }
 QPushButton#fold { min-height: 15px; }
@@ -25,7 +28,7 @@ class Fold(QWidget):
 
     Args:
         title: On the header.
-        section: What is folded away.
+        section: What is folded away, or what makes it: then it is made when it is first opened.
         summary: Tells what it holds.
         corner: Stands at the header's end, also when folded.
         is_open: Whether the section is seen at first.
@@ -37,14 +40,16 @@ class Fold(QWidget):
     def __init__(
         self,
         title: str,
-        section: QWidget,
+        section: QWidget | Callable[[], QWidget],
         *,
         summary: Callable[[], str] | None = None,
         corner: QWidget | None = None,
         is_open: bool = False,
     ) -> None:
         super().__init__()
-        self._title, self._section, self._summary = title, section, summary
+        self._title, self._summary = title, summary
+        self._section: QWidget | None = None
+        self._make: Callable[[], QWidget] | None = None
         self.toggle = QPushButton()
         self.toggle.setObjectName("fold")
         self.toggle.setCheckable(True)
@@ -59,7 +64,10 @@ class Fold(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
-        column.addWidget(section)
+        if isinstance(section, QWidget):
+            self._take(section)
+        else:
+            self._make = section
         self.toggle.toggled.connect(self._show)
         self._show(is_open)
 
@@ -86,8 +94,16 @@ class Fold(QWidget):
     @property
     def least_width(self) -> int:
         """What it needs where it is open."""
-        parts = (self.header, self._section)
-        return max(int(part.minimumSizeHint().width()) for part in parts)
+        header = int(self.header.minimumSizeHint().width())
+        if self._section is None:
+            return max(header, SECTION_LETTERS * int(self.fontMetrics().averageCharWidth()))
+        return max(header, int(self._section.minimumSizeHint().width()))
+
+    def build(self) -> None:
+        """Make the section, if that was left for later."""
+        if self._make is not None:
+            make, self._make = self._make, None
+            self._take(make())
 
     def renew(self) -> None:
         """Tell anew what a closed section holds."""
@@ -96,11 +112,48 @@ class Fold(QWidget):
             self.summary.setText(text)
             self.summary.setToolTip(text)
 
+    def _take(self, section: QWidget) -> None:
+        """Put the section below the header, also for who goes through the dock by the Tab key."""
+        self._section = section
+        self.layout().addWidget(section)
+        section.setVisible(self.is_open)
+        before: QWidget = self.toggle
+        for part in _in_focus_order(section):
+            QWidget.setTabOrder(before, part)
+            before = part
+
     def _show(self, is_open: bool) -> None:
+        if is_open:
+            self.build()
         self.toggle.setText(f"{OPEN if is_open else CLOSED} {self._title}")
-        self._section.setVisible(is_open)
+        if self._section is not None:
+            self._section.setVisible(is_open)
         self.renew()
         self.toggled.emit(is_open)
+
+
+class Group(QWidget):
+    """Sections that stand above one another, wherever the group stands."""
+
+    def __init__(self, *widgets: QWidget) -> None:
+        super().__init__()
+        self._folds = [widget for widget in widgets if isinstance(widget, Fold)]
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACING)
+        layout.setAlignment(Qt.AlignmentFlag.AlignTop)
+        for widget in widgets:
+            layout.addWidget(widget)
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether all that it holds can be folded away, and is."""
+        return bool(self._folds) and not any(fold.is_open for fold in self._folds)
+
+    @property
+    def open_width(self) -> int:
+        """What its sections need where they are open."""
+        return max((fold.least_width for fold in self._folds), default=0)
 
 
 class _Header(QFrame):
@@ -126,3 +179,13 @@ class _Header(QFrame):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
             self._toggle.toggle()
+
+
+def _in_focus_order(section: QWidget) -> list[QWidget]:
+    """Return what the Tab key visits within a section, in that order."""
+    found, part = [], section.nextInFocusChain()
+    while section.isAncestorOf(part):
+        if part.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            found.append(part)
+        part = part.nextInFocusChain()
+    return found

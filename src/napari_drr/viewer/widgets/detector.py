@@ -65,14 +65,6 @@ class DetectorSection(RecipeContainer):
         )
         self.preset.changed.connect(self._take_preset)
 
-    def summary(self) -> str:
-        """Return what the section holds, in a few words."""
-        detector = self._session.recipe.detector
-        dx, dy = detector.pixel_spacing_x, detector.pixel_spacing_y
-        spacing = f"{dx:.3g}" if dx == dy else f"{dx:.3g} x {dy:.3g}"
-        distance = f"SDD {detector.source_to_detector:g} mm"
-        return f"{detector.width} x {detector.height}, {spacing} mm, {distance}"
-
     def _take_preset(self, name: str) -> None:
         if name != CUSTOM:
             attempt(self._session, lambda: self._session.detector.preset(name))
@@ -84,6 +76,19 @@ class DetectorSection(RecipeContainer):
             name = shown_preset(self._session.recipe.detector)
             show(self.preset, name)
             self.preset.tooltip = PRESET_TIP if name == CUSTOM else preset(name)[0]
+
+
+def detector_summary(session: Session) -> str:
+    """Return what the section holds, in a few words.
+
+    Args:
+        session: The session, also of a section that is not made yet.
+    """
+    detector = session.recipe.detector
+    dx, dy = detector.pixel_spacing_x, detector.pixel_spacing_y
+    spacing = f"{dx:.3g}" if dx == dy else f"{dx:.3g} x {dy:.3g}"
+    distance = f"SDD {detector.source_to_detector:g} mm"
+    return f"{detector.width} x {detector.height}, {spacing} mm, {distance}"
 
 
 def shown_preset(detector: DetectorSettings) -> str:

@@ -77,14 +77,6 @@ class DisplaySection(RecipeContainer):
         self.slider.sliderReleased.connect(self._gesture.end)
         follow(self, (self._session.events.rendered, self._on_rendered))
 
-    def summary(self) -> str:
-        """Return what the section holds, in a few words."""
-        display = self._session.recipe.display
-        name = next(text for text, mode in MODES if mode == display.mode)
-        limits = display.contrast_limits
-        span = "auto" if limits is None else f"{limits[0]:.2f} to {limits[1]:.2f}"
-        return f"{name}{', inverted' if display.invert else ''}, {span}"
-
     # What the user asks for
 
     def _on_auto(self, is_auto: bool) -> None:
@@ -134,6 +126,19 @@ class DisplaySection(RecipeContainer):
     def _largest(self) -> float:
         layer = self._session.output()
         return 1.0 if layer is None else float(layer.data.max())
+
+
+def display_summary(session: Session) -> str:
+    """Return what the section holds, in a few words.
+
+    Args:
+        session: The session, also of a section that is not made yet.
+    """
+    display = session.recipe.display
+    name = next(text for text, mode in MODES if mode == display.mode)
+    limits = display.contrast_limits
+    span = "auto" if limits is None else f"{limits[0]:.2f} to {limits[1]:.2f}"
+    return f"{name}{', inverted' if display.invert else ''}, {span}"
 
 
 def _limit(tooltip: str) -> NumberRow:

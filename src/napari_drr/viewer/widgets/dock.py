@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QResizeEvent, QShortcut, QShowEvent
@@ -19,16 +19,16 @@ from qtpy.QtWidgets import (
 from napari_drr.viewer import layers
 from napari_drr.viewer._preferences import preferences
 from napari_drr.viewer._session import session
-from napari_drr.viewer.widgets._binding import attempt
-from napari_drr.viewer.widgets._fold import Fold
+from napari_drr.viewer.widgets._binding import RecipeContainer, attempt
+from napari_drr.viewer.widgets._fold import SPACING, Fold, Group
 from napari_drr.viewer.widgets._paint import PaintWatch
-from napari_drr.viewer.widgets.detector import DetectorSection
-from napari_drr.viewer.widgets.display import DisplaySection
+from napari_drr.viewer.widgets.detector import DetectorSection, detector_summary
+from napari_drr.viewer.widgets.display import DisplaySection, display_summary
 from napari_drr.viewer.widgets.inputs import InputSection
 from napari_drr.viewer.widgets.output import MESSAGE_LINES, OutputSection
 from napari_drr.viewer.widgets.pose import PoseSection
 from napari_drr.viewer.widgets.problems import ProblemSection
-from napari_drr.viewer.widgets.renderer import RendererSection
+from napari_drr.viewer.widgets.renderer import RendererSection, renderer_summary
 from napari_drr.viewer.widgets.structures import StructureSection
 from napari_drr.viewer.widgets.view import ViewSection
 
@@ -46,7 +46,7 @@ LEAST_HEIGHT = 170
 # In docks that are lower, a long message would leave nothing of the sections above it.
 LOW, LOW_LINES = 300, 3
 LEAST_SIGHT = 24
-SPACING, BESIDE = 2, 8  # pixels between what stands above one another, and beside
+BESIDE = 8  # pixels between what stands beside one another
 # Where they stand beside one another: the groups' shares of the width, and the output's width.
 SHARES = (2, 3, 3, 4)
 FOLDED_SHARE = 2
@@ -54,6 +54,14 @@ OUTPUT_WIDTH = 232
 WIDEST = 16777215  # Qt's own: no limit
 # The least height of the structures' tree, with all below one another or side by side.
 TREE_HEIGHT, LOW_TREE_HEIGHT = 160, 100
+
+# Sections that are folded away at first, and what sums them up. They are made when they are opened:
+# hundreds of widgets that have to be styled would hold up the dock.
+LATE: dict[str, tuple[Callable[[Session], RecipeContainer], Callable[[Session], str]]] = {
+    "detector": (DetectorSection, detector_summary),
+    "renderer": (RendererSection, renderer_summary),
+    "display": (DisplaySection, display_summary),
+}
 
 # Which of the groups of sections stand above one another, for each number of columns.
 SPLITS = {
@@ -96,11 +104,9 @@ class DRRWidget(QWidget):
         self.problems = ProblemSection(self.session)
         self.view = ViewSection(self.session)
         self.pose = PoseSection(self.session)
-        self.detector = DetectorSection(self.session)
-        self.renderer = RendererSection(self.session)
-        self.display = DisplaySection(self.session)
         self.structures = StructureSection(self.session)
         self.output = OutputSection(self.session)
+        self._late: dict[str, Any] = {}
         self.folds = self._make_folds()
         self._lay_out()
         self._make_shortcuts()
@@ -111,16 +117,43 @@ class DRRWidget(QWidget):
     # Its parts
 
     def _make_folds(self) -> dict[str, Fold]:
-        pose, detector, renderer, display = self.pose, self.detector, self.renderer, self.display
+        late = {
+            name: Fold(
+                name.capitalize(), partial(self._make, name), summary=partial(tell, self.session)
+            )
+            for name, (_, tell) in LATE.items()
+        }
+        pose, structures = self.pose, self.structures
         return {
             "pose": Fold("Pose", pose.native, corner=pose.toolbar.native, is_open=True),
-            "detector": Fold("Detector", detector.native, summary=detector.summary),
-            "renderer": Fold("Renderer", renderer.native, summary=renderer.summary),
-            "display": Fold("Display", display.native, summary=display.summary),
+            **late,
             "structures": Fold(
-                "Structures", self.structures.native, summary=self._summarize, is_open=True
+                "Structures", structures.native, summary=self._summarize, is_open=True
             ),
         }
+
+    def _make(self, name: str) -> QWidget:
+        self._late[name] = LATE[name][0](self.session)
+        return self._late[name].native
+
+    def _made(self, name: str) -> Any:
+        self.folds[name].build()
+        return self._late[name]
+
+    @property
+    def detector(self) -> DetectorSection:
+        """The detector's section, which is made when it is first asked for."""
+        return cast("DetectorSection", self._made("detector"))
+
+    @property
+    def renderer(self) -> RendererSection:
+        """The renderer's section, which is made when it is first asked for."""
+        return cast("RendererSection", self._made("renderer"))
+
+    @property
+    def display(self) -> DisplaySection:
+        """The display's section, which is made when it is first asked for."""
+        return cast("DisplaySection", self._made("display"))
 
     def _summarize(self) -> str:
         return str(self.structures.summary) if self.session.labels is not None else ""
@@ -129,15 +162,15 @@ class DRRWidget(QWidget):
         """Put the sections into groups, which stand above or beside one another."""
         folds = self.folds
         self._groups = [
-            _Group(
+            Group(
                 self.inputs.native,
                 self.problems.native,
                 self.view.native,
                 self.pose.others.native,
             ),
-            _Group(folds["pose"]),
-            _Group(folds["detector"], folds["renderer"], folds["display"]),
-            _Group(folds["structures"]),
+            Group(folds["pose"]),
+            Group(folds["detector"], folds["renderer"], folds["display"]),
+            Group(folds["structures"]),
         ]
         self.pose.others.margins = self.view.margins
         self._make_columns()
@@ -350,30 +383,6 @@ class DRRWidget(QWidget):
         for signal, slot in self._links:
             signal.disconnect(slot, missing_ok=True)
         _end(self.session)
-
-
-class _Group(QWidget):
-    """Sections that stand above one another, wherever the group stands."""
-
-    def __init__(self, *widgets: QWidget) -> None:
-        super().__init__()
-        self._folds = [widget for widget in widgets if isinstance(widget, Fold)]
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(SPACING)
-        layout.setAlignment(Qt.AlignmentFlag.AlignTop)
-        for widget in widgets:
-            layout.addWidget(widget)
-
-    @property
-    def is_folded(self) -> bool:
-        """Whether all that it holds can be folded away, and is."""
-        return bool(self._folds) and not any(fold.is_open for fold in self._folds)
-
-    @property
-    def open_width(self) -> int:
-        """What its sections need where they are open."""
-        return max((fold.least_width for fold in self._folds), default=0)
 
 
 class _End:

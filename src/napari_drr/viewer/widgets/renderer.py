@@ -101,14 +101,6 @@ class RendererSection(RecipeContainer):
             "attenuation.bone_attenuation_multiplier": self.multiplier,
         }
 
-    def summary(self) -> str:
-        """Return what the section holds, in a few words."""
-        recipe, status = self._session.recipe, self._session.status
-        backend: str = recipe.renderer.backend
-        if backend == "auto" and status is not None:
-            backend = f"auto: {status.backend}"
-        return f"{recipe.renderer.renderer}, {backend}, {recipe.attenuation.kind}"
-
     def _show(self, changed: set[str]) -> None:
         super()._show(changed)
         if not changed & {"renderer", "attenuation"}:
@@ -143,6 +135,19 @@ class RendererSection(RecipeContainer):
             self._mark_missing()
         where = f"{status.threads} threads" if status.device == "cpu" else status.device
         self.resolved.value = f"{status.backend}, {where}"
+
+
+def renderer_summary(session: Session) -> str:
+    """Return what the section holds, in a few words.
+
+    Args:
+        session: The session, also of a section that is not made yet.
+    """
+    recipe, status = session.recipe, session.status
+    backend: str = recipe.renderer.backend
+    if backend == "auto" and status is not None:
+        backend = f"auto: {status.backend}"
+    return f"{recipe.renderer.renderer}, {backend}, {recipe.attenuation.kind}"
 
 
 def _factor() -> SliderRow:
