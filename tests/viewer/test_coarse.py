@@ -1,5 +1,7 @@
 """Coarse copies of a CT, and enlarged previews."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,8 @@ import torchio
 from napari_drr import read
 from napari_drr.recipe import DetectorSettings, Pose, Recipe
 from napari_drr.viewer._coarse import VOXELS, coarse, enlarged, joined
+from napari_drr.viewer._render import Renderer
+from napari_drr.viewer._requests import Inputs, Request
 
 
 def ball(shape=(2 * VOXELS + 1, 40, 30), spacing=(1.0, 4.0, 5.0)):
@@ -28,6 +32,18 @@ def ball(shape=(2 * VOXELS + 1, 40, 30), spacing=(1.0, 4.0, 5.0)):
 @pytest.fixture(scope="module")
 def subject():
     return read(*ball(), attenuation="physical")
+
+
+def test_what_is_coarse_is_a_preview_also_with_all_pixels():
+    volume, _ = ball()
+    inputs = Inputs(volume.data[0], volume.affine, None, None, ("ct",))
+    recipe = Recipe(detector=DetectorSettings(height=8, width=9))
+    request = Request(recipe, inputs, (), None, threading.Event(), lambda done, total: None)
+    renderer = Renderer()
+    preview, full = renderer.preview(request, (8, 9)), renderer.render(request)
+    assert preview.shape == full.shape == (8, 9)
+    assert preview.is_preview
+    assert not full.is_preview
 
 
 def test_voxels_are_joined_where_there_are_many(subject):

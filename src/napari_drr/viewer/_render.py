@@ -138,6 +138,7 @@ class Renderer:
             drr.backend_in_use,
             str(drr.device),
             shape,
+            is_preview=True,
         )
 
     def with_channels(self, request: Request, result: Result) -> Result:

@@ -116,10 +116,12 @@ class Result:
         seconds: How long it took.
         backend: Which kernels rendered it.
         device: On which device.
-        shape: Rows and columns that were rendered; fewer than the image's in a preview.
+        shape: Rows and columns that were rendered; in a preview, often fewer than the image's.
         warnings: Sentences to show, such as that no ray meets the CT.
         awaits_channels: Whether the same image comes again, with channels.
         inputs_key: Of what it was rendered from.
+        is_preview: Whether it was rendered from larger voxels or with fewer pixels, and a better
+            one follows. A small detector's has all its pixels.
     """
 
     image: Float[NDArray[np.float32], "height width"]
@@ -133,11 +135,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     awaits_channels: bool = False
     inputs_key: tuple[Any, ...] = ()
-
-    @property
-    def is_preview(self) -> bool:
-        """Whether the image was rendered with fewer pixels, and a better one follows."""
-        return self.shape != self.image.shape
+    is_preview: bool = False
 
 
 class Settled:

@@ -20,7 +20,7 @@ class Status:
         device: On which device.
         threads: How many threads a CPU's kernels take.
         shape: Rows and columns that were rendered.
-        is_preview: Whether they are fewer than the detector's.
+        is_preview: Whether a better image follows.
 
     Examples:
         >>> print(Status(0.0123, None, "cpu", "cpu", 2, (200, 240), False))
