@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent, QWheelEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_drr.recipe import CTReference, Display, Recipe
 from napari_drr.viewer import layers
@@ -23,28 +23,32 @@ def click(button):
     button.native.click()
 
 
+def make_endless(session):
+    """Set what no machine renders before a test is over; it can be given up at any time."""
+    session.renderer.update(backend="reference", renderer="trilinear", n_points=10_000)
+    session.detector.update(height=900, width=900)
+
+
 class Watch:
-    """Takes note of what a session renders, and waits for it."""
+    """Waits for what a session renders."""
 
     def __init__(self, session, qtbot):
         self.session, self.qtbot = session, qtbot
-        self.results, self.failures = [], []
-        session.events.rendered.connect(self._on_rendered)
+        self.failures = []
         session.events.failed.connect(self._on_failed)
-
-    def _on_rendered(self, result):
-        self.results.append(result)
 
     def _on_failed(self, message):
         self.failures.append(message)
 
     def is_settled(self):
-        """Whether the last image is the recipe's, in full."""
+        """Whether the last image is the recipe's, in full, and nothing more of it will come."""
         # It may have come before anybody listened.
         layer, status = self.session.output(), self.session.status
         if layer is None or status is None or status.is_preview:
             return False
-        if self.results and self.results[-1].awaits_channels:
+        # The same recipe's masks may be on their way, or its image with other layers.
+        rendering = self.session._rendering
+        if rendering._loop.is_busy or rendering._outbox._content is not None:
             return False
         shown = Recipe.from_json(json.dumps(layer.metadata[layers.KEY]))
         return _pixels(shown) == _pixels(self.session.recipe)
@@ -54,6 +58,18 @@ class Watch:
 
     def fail(self):
         self.qtbot.waitUntil(lambda: bool(self.failures), timeout=60_000)
+
+
+def settle(qtbot, widget):
+    """Wait until nothing of the dock's layout is to be done any more."""
+    seen = []
+
+    def is_at_rest():
+        QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
+        seen.append([(each.geometry(), each.isVisible()) for each in widget.findChildren(QWidget)])
+        return len(seen) > 2 and seen[-1] == seen[-2] == seen[-3]
+
+    qtbot.waitUntil(is_at_rest)
 
 
 def _pixels(recipe):
