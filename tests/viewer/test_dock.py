@@ -5,7 +5,7 @@ import weakref
 
 import numpy as np
 import pytest
-from docks import Watch, click, fill
+from docks import Watch, click, fill, make_endless
 from napari.settings import get_plugin_settings
 from qtpy.QtWidgets import QApplication
 
@@ -147,8 +147,7 @@ def test_a_window_closed_in_mid_render_leaves_nothing(make_napari_viewer, thorax
     fill(viewer, thorax)
     _, widget = viewer.window.add_plugin_dock_widget("napari-drr", "DRR")
     s = widget.session
-    s.renderer.backend = "reference"
-    s.detector.update(height=900, width=900)
+    make_endless(s)
     click(widget.output.render_button)
     running = s._rendering._job.future
     del widget

@@ -5,7 +5,7 @@ from itertools import groupby
 import numpy as np
 import pytest
 import torch
-from docks import Watch, click, drag, fill, let_go
+from docks import Watch, click, drag, fill, let_go, make_endless
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QAbstractSpinBox, QFileDialog
@@ -432,11 +432,10 @@ def test_looks_render_nothing(make_section, qtbot):
     _, s, section = make_section(DisplaySection)
     layer = s.render()
     rendered, pixels = [], layer.data.copy()
+    s.live = True
+    Watch(s, qtbot).settle()
     s.events.rendered.connect(rendered.append)
     s.events.started.connect(lambda: rendered.append(None))
-    s.live = True
-    qtbot.waitUntil(lambda: bool(rendered))
-    rendered.clear()
     job = s._rendering._job
     section.rows["display.invert"].value = True
     assert layer.colormap.name == "gray_r"
@@ -566,16 +565,15 @@ def test_stop_gives_up_the_render(open_dock, qtbot):
     watch.settle()
     assert not widget.output.stop_button.enabled
     s.live = False
-    s.renderer.backend = "reference"
-    s.detector.update(height=700, width=700)
+    make_endless(s)
     click(widget.output.render_button)
     assert widget.output.status_line.value == "Rendering ..."
     qtbot.waitUntil(lambda: not widget.output.progress_bar.isHidden(), timeout=60_000)
     click(widget.output.stop_button)
     assert widget.output.status_line.value == "Stopped."
     assert widget.output.progress_bar.isHidden()
-    s.renderer.backend = "auto"
-    s.detector.update(height=20, width=24)
+    s.undo()
+    s.undo()
     click(widget.output.render_button)
     watch.settle()
     assert viewer.layers["DRR"].data.shape == (20, 24)
@@ -600,15 +598,23 @@ def test_failures_and_warnings_are_told_in_the_dock(open_dock, qtbot):
     assert output.status_line.value == "Not rendered."
 
 
-def test_a_note_stays_a_while_though_it_renders(open_dock, qtbot):
+@pytest.mark.parametrize(("fresh_ms", "stays"), [(300_000, True), (-1, False)])
+def test_a_note_stays_a_while_though_it_renders(open_dock, qtbot, monkeypatch, fresh_ms, stays):
+    # Longer than any render, or no time at all.
+    monkeypatch.setattr("napari_drr.viewer.widgets.output.NOTE_MS", 600_000)
+    monkeypatch.setattr("napari_drr.viewer.widgets.output.FRESH_MS", fresh_ms)
     _, widget = open_dock()
     watch = Watch(widget.session, qtbot)
     watch.settle()
+    qtbot.waitUntil(lambda: widget.session._rendering.is_warm)  # which it tells until then
     QGuiApplication.clipboard().setText(
         "[[0, -1, 0, -850], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]"
     )
     click(widget.pose.paste_button)
-    watch.settle()
+    note = widget.output.message_line.value
+    assert note == "Pasted: pose from a 4x4 matrix."
+    # The live image may have come before the note was written.
+    widget.session.render()
     assert widget.session.pose.alpha_deg == pytest.approx(90)
-    assert widget.output.message_line.value == "Pasted: pose from a 4x4 matrix."
+    assert widget.output.message_line.value == (note if stays else "")
     assert not widget.output.message_line.is_warning
