@@ -5,13 +5,12 @@ import weakref
 
 import numpy as np
 import pytest
-from docks import fill
+from docks import Watch, fill, mouse
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QApplication, QColorDialog, QDoubleSpinBox
 
 from napari_drr import read, session
-from napari_drr.viewer import layers
 from napari_drr.viewer.widgets._structure_model import COLOR, IDS, NAME, WEIGHT
 from napari_drr.viewer.widgets.structures import StructureSection
 
@@ -170,7 +169,8 @@ def test_a_sweep_over_boxes_is_one_step(driver):
     viewport, left = driver.tree.viewport(), Qt.MouseButton.LeftButton
     driver.qtbot.mousePress(viewport, left, pos=driver.box(rows[0]))
     for row in rows[1:]:
-        driver.qtbot.mouseMove(viewport, driver.box(row))
+        spot = driver.box(row)
+        mouse(viewport, "move", spot.x(), spot.y())
     driver.qtbot.mouseRelease(viewport, left, pos=driver.box(rows[-1]))
     assert driver.names("ribs") - driver.visible() == set(names)
     driver.session.undo()
@@ -298,7 +298,7 @@ def test_the_slider_weighs_what_is_selected(driver):
     seen = driver.changes()
     driver.qtbot.mousePress(slider, left, pos=handle)
     for share in (0.5, 0.6, 0.7):
-        driver.qtbot.mouseMove(slider, QPoint(round(slider.width() * share), middle))
+        mouse(slider, "move", slider.width() * share, middle)
     driver.qtbot.mouseRelease(slider, left, pos=QPoint(round(slider.width() * 0.7), middle))
     weights = {s.weight for s in driver.session.structures if s.group == "ribs"}
     assert len(weights) == 1
@@ -569,25 +569,21 @@ def rendered_by_the_api(s):
 def test_a_live_image_follows_boxes_and_weights(driver):
     s = driver.session
 
-    def wait_for(recipe):
-        def is_there():
-            layer = s.output()
-            known = {} if layer is None else layer.metadata.get(layers.KEY, {})
-            said = [(x["visible"], x["weight"]) for x in known.get("structures", [])]
-            return said == [(x.visible, x.weight) for x in recipe.structures]
+    watch = Watch(s, driver.qtbot)
 
-        driver.qtbot.waitUntil(is_there, timeout=60_000)
+    def settled():
+        watch.settle()
         return s.output().data.copy()
 
     s.live = True
-    whole = wait_for(s.recipe)
+    whole = settled()
     driver.click_box(driver.group("ribs"))
-    without = wait_for(s.recipe)
+    without = settled()
     assert (without <= whole + 1e-5).all()
     assert np.abs(without - whole).max() > 0.01
     driver.double_click(driver.row("heart", WEIGHT))
     driver.type("3")
-    heavy = wait_for(s.recipe)
+    heavy = settled()
     np.testing.assert_allclose(heavy, rendered_by_the_api(s), atol=1e-5 * whole.max())
     assert np.abs(heavy - without).max() > 0.01
 
