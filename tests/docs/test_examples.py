@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from docks import Watch
 
 from napari_drr import load_phantom
 from napari_drr.io.export import load_radiograph
@@ -77,11 +78,10 @@ def test_register_pose():
 @pytest.mark.gui
 def test_open_phantom(run_in_window, qtbot):
     s = run_in_window("open_phantom")["s"]
+    Watch(s, qtbot).settle()
 
-    assert s.output() is None, "the window opens before the radiograph is there"
-    qtbot.waitUntil(lambda: s.output() is not None, timeout=120_000)
     assert s.output().data.max() > 1
-    assert s.orientation == "PA"
+    assert s.output().metadata["napari-drr"]["orientation"] == "PA"
 
 
 @pytest.mark.gui
@@ -103,7 +103,7 @@ def test_sections_alone(run_in_window, qtbot):
     s, sections = example["s"], example["sections"]
     modules = {path.stem for path in Path(widgets.__file__).parent.glob("[a-z]*.py")}
     assert set(sections) == modules - {"carm", "dock"}
-    qtbot.waitUntil(lambda: s.output() is not None, timeout=60_000)
+    Watch(s, qtbot).settle()
     first = s.output().data.copy()
 
     sections["view"].buttons["L lat"].native.click()
@@ -132,7 +132,7 @@ def test_sections_alone(run_in_window, qtbot):
 def test_structures_alone(run_in_window, qtbot):
     example = run_in_window("structures_alone")
     s, section = example["s"], example["section"]
-    qtbot.waitUntil(lambda: s.output() is not None, timeout=60_000)
+    Watch(s, qtbot).settle()
     assert section.tree.ids == (s.structures["heart"].id,)
     before = s.output().data.copy()
 

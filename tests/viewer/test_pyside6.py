@@ -29,21 +29,25 @@ WALK = """
 
 
     def until(condition):
-        timer = QTimer()
+        timer, end = QTimer(), QTimer()
         timer.timeout.connect(lambda: loop.quit() if condition() or failed else None)
+        end.timeout.connect(loop.quit)
         timer.start(20)
-        QTimer.singleShot(120_000, loop.quit)
+        end.start(120_000)
         loop.exec()
+        # Left running, it would end a later loop.
         timer.stop()
+        end.stop()
         assert not failed, failed
         assert condition()
 
 
     def shows(angle):
         layer = s.output()
-        return layer is not None and not s.status.is_preview and (
-            layer.metadata["napari-drr"]["pose"]["alpha_deg"] == angle
-        )
+        if layer is None or s.status.is_preview:
+            return False
+        known = layer.metadata["napari-drr"]
+        return (known["orientation"], known["pose"]["alpha_deg"]) == ("PA", angle)
 
 
     s.view("PA")
