@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from pytestqt.qtbot import QtBot
 
 # Before napari is imported: a run neither reads nor changes the user's settings.
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="napari-drr-")) / "settings.yaml")
@@ -30,3 +31,15 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("chest") is not None:
             item.add_marker(skip)
+
+
+class PatientBot(QtBot):
+    """Waits until a busy machine, too, has done what it should."""
+
+    def waitUntil(self, callback, *, timeout=60_000):
+        super().waitUntil(callback, timeout=timeout)
+
+
+@pytest.fixture
+def qtbot(qapp, request):
+    return PatientBot(request)

@@ -54,10 +54,10 @@ class Watch:
         return _pixels(shown) == _pixels(self.session.recipe)
 
     def settle(self):
-        self.qtbot.waitUntil(self.is_settled, timeout=60_000)
+        self.qtbot.waitUntil(self.is_settled)
 
     def fail(self):
-        self.qtbot.waitUntil(lambda: bool(self.failures), timeout=60_000)
+        self.qtbot.waitUntil(lambda: bool(self.failures))
 
 
 def settle(qtbot, widget):

@@ -318,10 +318,8 @@ def test_a_section_is_made_when_it_is_first_opened(open_dock, qtbot):
         expected = fold.least_width
         fold.toggle.click()
         assert fold.findChildren(QAbstractSpinBox)
-        qtbot.waitUntil(
-            lambda fold=fold, wide=expected: wide - 16 <= fold.least_width <= wide, timeout=60_000
-        )
-    qtbot.waitUntil(widget.detector.native.isVisible, timeout=60_000)
+        qtbot.waitUntil(lambda fold=fold, wide=expected: wide - 16 <= fold.least_width <= wide)
+    qtbot.waitUntil(widget.detector.native.isVisible)
     assert widget.detector is widget.detector
     order, part = [], widget.folds["pose"].toggle
     while part is not widget.output.render_button.native:
@@ -568,7 +566,7 @@ def test_stop_gives_up_the_render(open_dock, qtbot):
     make_endless(s)
     click(widget.output.render_button)
     assert widget.output.status_line.value == "Rendering ..."
-    qtbot.waitUntil(lambda: not widget.output.progress_bar.isHidden(), timeout=60_000)
+    qtbot.waitUntil(lambda: not widget.output.progress_bar.isHidden())
     click(widget.output.stop_button)
     assert widget.output.status_line.value == "Stopped."
     assert widget.output.progress_bar.isHidden()
