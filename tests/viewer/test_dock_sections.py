@@ -583,8 +583,8 @@ def test_failures_and_warnings_are_told_in_the_dock(open_dock, qtbot):
     watch = Watch(s, qtbot)
     watch.settle()
     s.pose.x = 3000.0
-    # The reason is found out after the image is shown.
-    qtbot.waitUntil(lambda: "No ray meets the CT" in output.message_line.value)
+    watch.settle()
+    assert "No ray meets the CT" in output.message_line.value
     assert output.message_line.is_warning
     s.pose.x = 0.0
     watch.settle()

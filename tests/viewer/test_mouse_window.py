@@ -136,7 +136,7 @@ def test_a_drag_turns_the_c_arm_and_nothing_else(s, canvas, viewer, qtbot, live,
     half_way = s.recipe
     canvas.move(canvas.pixel(28, 16), until=lambda: s.recipe != half_way)
     # Pictures come while the mouse is down.
-    qtbot.waitUntil(lambda: not np.array_equal(s.output().data, image))
+    qtbot.waitUntil(lambda: not np.array_equal(s.output().data, image), timeout=60_000)
     canvas.release(canvas.pixel(28, 16))
     qtbot.waitUntil(
         lambda: bool(failed or (full and full[-1].recipe.pose == s.recipe.pose)), timeout=60_000
