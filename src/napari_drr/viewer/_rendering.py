@@ -78,7 +78,7 @@ class Rendering:
     @property
     def is_warm(self) -> bool:
         """Whether torch can be used without a wait for its import."""
-        return self._warm is None or self._warm.is_set()
+        return self._warm is None or self._warm.is_set() or self._last is not None
 
     @property
     def has_failed(self) -> bool:
@@ -280,7 +280,7 @@ class Rendering:
 
     def _submit(self, session: Session, job: Job) -> None:
         self._job = self._fresh = job
-        if self._warm is not None and not self._warm.is_set():
+        if not self.is_warm:
             session.events.message.emit("Loading the renderer, at first use compiling it ...")
         self._loop.submit(job)
 
