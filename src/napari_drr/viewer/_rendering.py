@@ -120,8 +120,7 @@ class Rendering:
         try:
             request = self._request(session, prepares=session.labels is not None)
         except ValueError as error:
-            self._outbox = Outbox()
-            self._loop.cancel()
+            self.cancel()
             self._tell_failure(session, error)
             return
         is_moving = session._history.in_gesture
@@ -192,9 +191,9 @@ class Rendering:
 
     def cancel(self) -> None:
         """Give up the render under way."""
-        # A preview is not interrupted; what it still delivers is shown to nobody.
-        self._outbox = Outbox()
-        if self._loop.cancel():
+        # What was delivered, and what a preview still delivers, is shown to nobody.
+        was_busy, untaken, self._outbox = self._loop.cancel(), self._outbox.take(), Outbox()
+        if was_busy or untaken is not None:
             self._alive().events.cancelled.emit()
 
     def give_up_live(self) -> None:

@@ -148,7 +148,11 @@ class _Slot:
 
     @property
     def _is_rendering(self) -> bool:
-        return self._running is not None and not self._is_delivered
+        running = self._running
+        if running is None or self._is_delivered:
+            return False
+        # Who waits for the future goes on as soon as it is there, before the worker can say so.
+        return running.deliver is not None or not running.future.done()
 
     def put(self, job: Job) -> None:
         with self._changed:
