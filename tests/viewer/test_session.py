@@ -3,7 +3,6 @@
 import gc
 import json
 import threading
-import time
 import weakref
 from dataclasses import replace
 
@@ -246,16 +245,14 @@ def test_nothing_is_left_behind(viewer):
     s.adopt()
     s.detector.update(height=8, width=8)
     s.render()
-    gone = weakref.ref(s)
-    before = threading.active_count()
+    gone, thread = weakref.ref(s), s._rendering._loop._thread
+    assert thread.is_alive()
     s.close()
     del s
     gc.collect()
     assert gone() is None
-    for thread in threading.enumerate():
-        if thread.name.startswith("napari-drr"):
-            thread.join(10)
-    assert threading.active_count() == before - 1
+    thread.join(60)
+    assert not thread.is_alive()
 
 
 def test_what_was_deselected_stays_so(s, viewer):
@@ -331,45 +328,102 @@ def test_another_ct_than_the_recipes_is_told(s, viewer, tmp_path):
     assert any("made of another CT" in text for text in told)
 
 
-def test_a_cancelled_render_ends_and_tells(viewer):
-    s = Session(viewer, lambda function: None)
+class Halt:
+    """Keeps what a session posts, and the worker at its first words until it may go on."""
+
+    def __init__(self):
+        self.posted = []
+        self._is_there, self._may_go_on = threading.Event(), threading.Event()
+
+    def __call__(self, function):
+        self.posted.append(function)
+        self._is_there.set()
+        assert self._may_go_on.wait(60)
+
+    def wait(self):
+        assert self._is_there.wait(60)
+
+    def end(self):
+        self._may_go_on.set()
+
+
+def slow_session(viewer, post, monkeypatch):
+    """Return a session that tells of the progress of every tile, and renders many."""
+    monkeypatch.setattr(_rendering, "SHORT", 0.0)
+    monkeypatch.setattr(_rendering, "PROGRESS_EVERY", 0.0)
+    s = Session(viewer, post)
     s.adopt()
     s.renderer.backend = "reference"
-    s.detector.update(height=900, width=900)
+    s.detector.update(height=300, width=300)
+    return s
+
+
+def test_a_cancelled_render_ends_and_tells(viewer, monkeypatch):
+    halt = Halt()
+    s = slow_session(viewer, halt, monkeypatch)
     told = []
     s.events.cancelled.connect(lambda: told.append(True))
     s.render(wait=False)
+    halt.wait()
     running = s._rendering._job.future
     s.cancel()
     assert told == [True]
-    assert isinstance(running.exception(timeout=30), Cancelled)
+    halt.end()
+    assert isinstance(running.exception(60), Cancelled)
     s.close()
+
+
+def test_a_render_that_has_ended_is_cancelled_until_it_is_shown(viewer):
+    waiting, told = [], []
+    s = Session(viewer, waiting.append)
+    s.adopt()
+    s.detector.update(height=20, width=24)
+    s.events.cancelled.connect(lambda: told.append("cancelled"))
+    s.events.rendered.connect(lambda result: told.append("rendered"))
+    s.render(wait=False)
+    is_done = threading.Event()
+    s._rendering._loop.later(is_done.set)
+    assert is_done.wait(60)
+    s.cancel()
+    s.cancel()
+    for function in waiting:
+        function()
+    assert told == ["cancelled"]
+    assert s.output() is None
+    s.close()
+
+
+def test_a_render_that_was_waited_for_cannot_be_cancelled(s):
+    told = []
+    s.events.cancelled.connect(lambda: told.append(True))
+    s.render()
+    s.cancel()
+    assert told == []
 
 
 @pytest.mark.parametrize("end", ["shown", "cancelled", "ct deleted"])
 def test_no_progress_is_told_of_a_render_that_has_ended(viewer, end, monkeypatch):
-    monkeypatch.setattr(_rendering, "SHORT", 0.0)
-    posted, told = [], []
-    s = Session(viewer, posted.append)
-    s.adopt()
-    s.renderer.backend = "reference"
-    s.detector.update(height=300, width=300)
+    halt, told = Halt(), []
+    s = slow_session(viewer, halt, monkeypatch)
     s.events.progress.connect(lambda done, total: told.append(done))
     if end == "shown":
+        halt.end()
         s.render()
     else:
         s.render(wait=False)
-        while not posted:
-            time.sleep(0.01)
-        posted[0]()
+        halt.wait()
+        halt.posted[0]()
         assert len(told) == 1
         told.clear()
+        running = s._rendering._job.future
         if end == "cancelled":
             s.cancel()
         else:
             viewer.layers.remove(s.ct)
-    assert posted
-    for function in posted:
+        halt.end()
+        assert isinstance(running.exception(60), Cancelled)
+    assert halt.posted
+    for function in halt.posted:
         function()
     assert told == []
     s.close()

@@ -73,8 +73,10 @@ def test_live_renders_what_changes(posted):
         before = posted.output().data.copy()
         change()
         settled(posted)
-        assert not np.array_equal(posted.output().data, before)
-        assert np.array_equal(posted.output().data, posted.render().data)
+        live = posted.output().data.copy()
+        assert not np.array_equal(live, before)
+        # Weights may come of new rays, or of what was rendered apart by now: sums that are rounded.
+        np.testing.assert_allclose(live, posted.render().data, atol=1e-6 * live.max())
 
 
 def test_nothing_renders_when_it_is_not_live(posted):
@@ -128,8 +130,13 @@ def test_what_lies_under_a_pixel_is_named(posted):
     assert values[heart.id] == pytest.approx(float(images[0, 0, row, column]), rel=1e-5)
     assert [v for _, v in found] == sorted((v for _, v in found), reverse=True)
     assert posted.under(-1, 0) == []
+    is_held, may_go_on = threading.Event(), threading.Event()
+    posted._rendering._loop.later(lambda: (is_held.set(), may_go_on.wait(60)))
+    assert is_held.wait(60)
     posted.pose.alpha_deg = 50.0
     assert posted.under(int(column), int(row)) == []
+    may_go_on.set()
+    wait_for(lambda: posted.under(int(column), int(row)) != [])
 
 
 def read_inputs(s):
