@@ -159,6 +159,15 @@ def test_a_live_job_is_previewed_then_rendered(loop, inputs):
     assert np.median(difference) < 0.02 * full.image.max()
 
 
+def test_a_preview_of_few_pixels_is_one_though_the_image_has_no_more(loop, inputs):
+    loop.pace.budget = NO_TIME
+    delivered = Delivered()
+    loop.submit(Job(request(inputs, 24), delivered, is_live=True))
+    delivered.wait(is_full)
+    assert [result.is_preview for result in delivered.results] == [True, False]
+    assert [result.shape for result in delivered.results] == [(24, 24), (24, 24)]
+
+
 def test_what_is_done_at_once_is_not_previewed(loop, inputs):
     loop.pace.budget = math.inf
     warmed(loop, inputs)
@@ -384,6 +393,24 @@ def test_a_task_that_fails_does_not_end_the_thread(loop, inputs, caplog):
     assert done.wait(SECONDS)
     assert "of no use" in caplog.text
     assert warmed(loop, inputs).image.max() > 0
+
+
+def test_what_fails_after_the_end_is_not_told(loop, caplog):
+    is_there, may_go_on = threading.Event(), threading.Event()
+
+    def fail():
+        is_there.set()
+        assert may_go_on.wait(SECONDS)
+        raise RuntimeError("of no use")
+
+    loop.later(fail)
+    assert is_there.wait(SECONDS)
+    thread = loop._thread
+    loop.close()
+    may_go_on.set()
+    thread.join(SECONDS)
+    assert not thread.is_alive()
+    assert caplog.text == ""
 
 
 def test_previews_of_the_largest_sample_are_as_bright_as_the_image(loop):

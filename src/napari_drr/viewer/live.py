@@ -142,6 +142,11 @@ class _Slot:
         self._closed = False
 
     @property
+    def is_closed(self) -> bool:
+        with self._changed:
+            return self._closed
+
+    @property
     def is_busy(self) -> bool:
         with self._changed:
             return self._waiting is not None or self._is_rendering
@@ -232,9 +237,12 @@ def _work(slot: _Slot, renderer: Renderer, pace: Pace) -> None:
             try:
                 item()
             except Exception as error:  # noqa: BLE001 - jobs go on, and tell when they meet it
-                # No traceback: Python 3.11 parses source for one, which two threads may not do at
-                # once (SystemError: AST constructor recursion depth mismatch).
-                _log.error("What was to be done in the background failed: %r", error)
+                # Once it is closed nobody waits for it, and torch may be taken apart under an
+                # import that lasts longer than the program.
+                if not slot.is_closed:
+                    # No traceback: Python 3.11 parses source for one, which two threads may not do
+                    # at once (SystemError: AST constructor recursion depth mismatch).
+                    _log.error("What was to be done in the background failed: %r", error)
         # Nothing of it is kept while the thread waits.
         del item
 
