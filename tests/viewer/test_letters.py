@@ -111,9 +111,11 @@ def test_letters_stand_at_their_edges_in_every_plane(viewer, drr, write, order, 
 
 def test_letters_change_with_the_view(drr, write):
     layer = write(RECIPE, drr)
+    layer.text.size = 20
     turned = replace(RECIPE, orientation="PA", pose=Pose(alpha_deg=40, y=-850))
     assert write(turned, drr) is layer
     assert texts(layer) == list(sides(turned))
+    assert layer.text.size == 20, "a size that the user sets stays"
     unmirrored = replace(RECIPE, detector=replace(RECIPE.detector, mirror=False))
     write(unmirrored, drr)
     assert texts(layer) == ["L", "R", "H", "F"]

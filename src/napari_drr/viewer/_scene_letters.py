@@ -64,7 +64,7 @@ class SceneLetters:
             zoom: Of the camera, in pixels per mm.
         """
         if list(self.layer.text.values) != list(letters):
-            self.layer.text = _text(list(letters))
+            self.layer.text.string = list(letters)
         frame = np.eye(4)
         frame[:3] = np.column_stack([*_halves(arm), arm.center])
         halves = np.linalg.norm(frame[:3, :2], axis=0)
