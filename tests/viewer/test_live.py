@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from halt import Halt
 
 from napari_drr import load_phantom
 from napari_drr.recipe import DetectorSettings, Pose, Recipe, RendererSettings, Structure
@@ -75,23 +76,6 @@ NO_TIME = 1e-9
 
 def is_full(outcomes):
     return bool(outcomes) and not outcomes[-1][1].is_preview
-
-
-class Halt:
-    """Keeps the worker where it first tells of its progress, until it may go on."""
-
-    def __init__(self):
-        self._is_there, self._may_go_on = threading.Event(), threading.Event()
-
-    def __call__(self, done, total):
-        self._is_there.set()
-        assert self._may_go_on.wait(SECONDS)
-
-    def wait(self):
-        assert self._is_there.wait(SECONDS)
-
-    def end(self):
-        self._may_go_on.set()
 
 
 def warmed(loop, inputs):
@@ -396,18 +380,17 @@ def test_a_task_that_fails_does_not_end_the_thread(loop, inputs, caplog):
 
 
 def test_what_fails_after_the_end_is_not_told(loop, caplog):
-    is_there, may_go_on = threading.Event(), threading.Event()
+    halt = Halt()
 
     def fail():
-        is_there.set()
-        assert may_go_on.wait(SECONDS)
+        halt()
         raise RuntimeError("of no use")
 
     loop.later(fail)
-    assert is_there.wait(SECONDS)
+    halt.wait()
     thread = loop._thread
     loop.close()
-    may_go_on.set()
+    halt.end()
     thread.join(SECONDS)
     assert not thread.is_alive()
     assert caplog.text == ""

@@ -14,7 +14,6 @@ from napari_drr.viewer._session import DELETED
 
 pytestmark = pytest.mark.gui
 
-SECONDS = 60_000  # in ms
 
 oblique = pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")
 
@@ -67,7 +66,7 @@ def is_shown(s):
 
 
 def wait(qtbot, s):
-    qtbot.waitUntil(lambda: is_shown(s), timeout=SECONDS)
+    qtbot.waitUntil(lambda: is_shown(s))
 
 
 def threads_of_ours():
@@ -75,7 +74,7 @@ def threads_of_ours():
 
 
 def wait_for_threads(qtbot, number):
-    qtbot.waitUntil(lambda: len(threads_of_ours()) == number, timeout=SECONDS)
+    qtbot.waitUntil(lambda: len(threads_of_ours()) == number)
 
 
 def wait_until_gone(qtbot, *refs):
@@ -85,7 +84,7 @@ def wait_until_gone(qtbot, *refs):
         gc.collect()
         return all(ref() is None for ref in refs)
 
-    qtbot.waitUntil(are_gone, timeout=SECONDS)
+    qtbot.waitUntil(are_gone)
 
 
 def another(image, s):
@@ -255,7 +254,7 @@ def test_an_explicit_render_outlives_the_old_layer(open_live, qtbot):
 
 
 def wait_until_idle(qtbot, s):
-    qtbot.waitUntil(lambda: not s._rendering._loop.is_busy, timeout=SECONDS)
+    qtbot.waitUntil(lambda: not s._rendering._loop.is_busy)
     qtbot.wait(20)  # what was posted meanwhile
 
 
@@ -294,15 +293,13 @@ def test_deleted_masks_stay_away_until_they_are_asked_for(open_live, qtbot):
     viewer, s = open_live()
     s.structures.solo("heart", "liver")
     s.masks = {"labels", "images"}
-    qtbot.waitUntil(lambda: s.output("liver") is not None, timeout=SECONDS)
+    qtbot.waitUntil(lambda: s.output("liver") is not None)
     viewer.layers.remove(s.output("DRR structures"))
     assert s.masks == {"images"}
     viewer.layers.remove(s.output("heart"))
     s.pose.alpha_deg = 25
     wait(qtbot, s)
-    qtbot.waitUntil(
-        lambda: layers.shows_same_geometry(s.output("liver"), s.recipe), timeout=SECONDS
-    )
+    qtbot.waitUntil(lambda: layers.shows_same_geometry(s.output("liver"), s.recipe))
     assert s.output("heart") is None
     assert s.output("DRR structures") is None
     s.render()
@@ -403,20 +400,20 @@ def test_a_failure_is_told_once_while_it_lasts(open_live, qtbot):
     s.events.failed.connect(failures.append)
     ct = viewer.layers["ct"]
     good, ct.data = ct.data, np.full_like(ct.data, 7.0)
-    qtbot.waitUntil(lambda: len(failures) == 1, timeout=SECONDS)
+    qtbot.waitUntil(lambda: len(failures) == 1)
     assert "nothing to see" in failures[0]
     for angle in range(5):
         s.pose.alpha_deg = angle
         wait_until_idle(qtbot, s)
     assert len(failures) == 1
     s.render(wait=False)
-    qtbot.waitUntil(lambda: len(failures) == 2, timeout=SECONDS)
+    qtbot.waitUntil(lambda: len(failures) == 2)
     ct.data = good
     wait(qtbot, s)
     ct.data = np.full_like(ct.data, 7.0)
-    qtbot.waitUntil(lambda: len(failures) == 3, timeout=SECONDS)
+    qtbot.waitUntil(lambda: len(failures) == 3)
     ct.data = np.stack([good, good])
-    qtbot.waitUntil(lambda: len(failures) == 4, timeout=SECONDS)
+    qtbot.waitUntil(lambda: len(failures) == 4)
     assert "4-D" in failures[3]
 
 
@@ -428,7 +425,7 @@ def test_a_straight_copy_is_made_in_the_background(open_live, qtbot):
     viewer.layers["ct"].affine = flip @ rotation(10, 0) @ flip
     s.solve(next(p for p in s.problems() if p.remedy == "resample_ct"))
     assert "ct straight" not in viewer.layers
-    qtbot.waitUntil(lambda: "ct straight" in viewer.layers, timeout=SECONDS)
+    qtbot.waitUntil(lambda: "ct straight" in viewer.layers)
     assert s.ct is viewer.layers["ct straight"]
     wait(qtbot, s)
     assert not any("askew" in str(problem) for problem in s.problems())
@@ -448,7 +445,7 @@ def test_a_copy_of_what_was_deleted_meanwhile_is_not_added(open_live, qtbot, is_
         # It waits for this thread, which has not let any event through yet.
         made = threading.Event()
         s._rendering._loop.later(made.set)
-        assert made.wait(SECONDS / 1000)
+        assert made.wait(60)
     viewer.layers.clear()
     wait_for_threads(qtbot, 0)
     qtbot.wait(20)

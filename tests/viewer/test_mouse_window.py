@@ -59,7 +59,7 @@ class Canvas:
             return bool(until())
 
         wobble = itertools.cycle([point, point + QPoint(1, 0)])
-        self.qtbot.waitUntil(moved, timeout=60_000)
+        self.qtbot.waitUntil(moved)
 
     def _send_move(self, point):
         where, anywhere = QPointF(point), QPointF(self.native.mapToGlobal(point))
@@ -136,11 +136,9 @@ def test_a_drag_turns_the_c_arm_and_nothing_else(s, canvas, viewer, qtbot, live,
     half_way = s.recipe
     canvas.move(canvas.pixel(28, 16), until=lambda: s.recipe != half_way)
     # Pictures come while the mouse is down.
-    qtbot.waitUntil(lambda: not np.array_equal(s.output().data, image), timeout=60_000)
+    qtbot.waitUntil(lambda: not np.array_equal(s.output().data, image))
     canvas.release(canvas.pixel(28, 16))
-    qtbot.waitUntil(
-        lambda: bool(failed or (full and full[-1].recipe.pose == s.recipe.pose)), timeout=60_000
-    )
+    qtbot.waitUntil(lambda: bool(failed or (full and full[-1].recipe.pose == s.recipe.pose)))
     # 8 pixels of 40 are 18 degrees; the hand is where a canvas pixel is.
     assert (s.pose.alpha_deg, s.pose.beta_deg) == pytest.approx((-18.0, -9.0), abs=2.0)
     assert failed == []

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from halt import Halt
 from napari.components import ViewerModel
 
 from napari_drr import DRR, Recipe, read, session
@@ -328,25 +329,6 @@ def test_another_ct_than_the_recipes_is_told(s, viewer, tmp_path):
     assert any("made of another CT" in text for text in told)
 
 
-class Halt:
-    """Keeps what a session posts, and the worker at its first words until it may go on."""
-
-    def __init__(self):
-        self.posted = []
-        self._is_there, self._may_go_on = threading.Event(), threading.Event()
-
-    def __call__(self, function):
-        self.posted.append(function)
-        self._is_there.set()
-        assert self._may_go_on.wait(60)
-
-    def wait(self):
-        assert self._is_there.wait(60)
-
-    def end(self):
-        self._may_go_on.set()
-
-
 def slow_session(viewer, post, monkeypatch):
     """Return a session that tells of the progress of every tile, and renders many."""
     monkeypatch.setattr(_rendering, "SHORT", 0.0)
@@ -393,6 +375,19 @@ def test_a_render_that_has_ended_is_cancelled_until_it_is_shown(viewer):
     s.close()
 
 
+def test_a_change_that_cannot_be_rendered_ends_the_render_under_way(viewer, monkeypatch):
+    halt, told = Halt(), []
+    s = slow_session(viewer, halt, monkeypatch)
+    s.events.cancelled.connect(lambda: told.append("cancelled"))
+    s.events.failed.connect(lambda message: told.append("failed"))
+    s.live = True
+    halt.wait()
+    viewer.layers["ct"].data = np.stack([viewer.layers["ct"].data] * 2)
+    assert told == ["cancelled", "failed"]
+    halt.end()
+    s.close()
+
+
 def test_a_render_that_was_waited_for_cannot_be_cancelled(s):
     told = []
     s.events.cancelled.connect(lambda: told.append(True))
@@ -412,7 +407,7 @@ def test_no_progress_is_told_of_a_render_that_has_ended(viewer, end, monkeypatch
     else:
         s.render(wait=False)
         halt.wait()
-        halt.posted[0]()
+        halt.calls[0][0]()
         assert len(told) == 1
         told.clear()
         running = s._rendering._job.future
@@ -422,8 +417,8 @@ def test_no_progress_is_told_of_a_render_that_has_ended(viewer, end, monkeypatch
             viewer.layers.remove(s.ct)
         halt.end()
         assert isinstance(running.exception(60), Cancelled)
-    assert halt.posted
-    for function in halt.posted:
+    assert halt.calls
+    for (function,) in halt.calls:
         function()
     assert told == []
     s.close()

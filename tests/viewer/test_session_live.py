@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from halt import Halt
 
 from napari_drr import read
-from napari_drr.viewer import layers
+from napari_drr.viewer import layers, live
 from napari_drr.viewer._session import Session
 
 
@@ -118,6 +119,31 @@ def test_looks_change_at_once_without_a_render(posted):
     assert np.array_equal(layer.data, values)
 
 
+def test_a_window_is_painted_before_anything_is_loaded(posted, monkeypatch):
+    monkeypatch.setattr(live, "HEAD_START", 1000.0)
+    posted.warm_up()
+    posted.render(wait=False)
+    image = posted._rendering._job.future
+    with pytest.raises(TimeoutError):
+        image.result(0.2)
+    posted.run()
+    assert image.result(60).image.max() > 0
+
+
+def test_that_the_renderer_is_loaded_is_told_until_it_has_rendered(posted, monkeypatch):
+    monkeypatch.setattr(live, "HEAD_START", 1000.0)
+    halt, told = Halt(), []
+    posted.events.message.connect(told.append)
+    posted._rendering._loop.hold()
+    posted._rendering._loop.later(halt)  # ahead of what loads it
+    posted.warm_up()
+    posted.render()
+    assert [message.startswith("Loading the renderer") for message in told] == [True]
+    posted.render(wait=False)
+    assert len(told) == 1
+    halt.end()
+
+
 def test_what_lies_under_a_pixel_is_named(posted):
     posted.live = True
     settled(posted)
@@ -130,12 +156,12 @@ def test_what_lies_under_a_pixel_is_named(posted):
     assert values[heart.id] == pytest.approx(float(images[0, 0, row, column]), rel=1e-5)
     assert [v for _, v in found] == sorted((v for _, v in found), reverse=True)
     assert posted.under(-1, 0) == []
-    is_held, may_go_on = threading.Event(), threading.Event()
-    posted._rendering._loop.later(lambda: (is_held.set(), may_go_on.wait(60)))
-    assert is_held.wait(60)
+    halt = Halt()
+    posted._rendering._loop.later(halt)
+    halt.wait()
     posted.pose.alpha_deg = 50.0
     assert posted.under(int(column), int(row)) == []
-    may_go_on.set()
+    halt.end()
     wait_for(lambda: posted.under(int(column), int(row)) != [])
 
 

@@ -28,6 +28,6 @@ def _load_triton() -> None:
 
 _load_triton()
 
-import roma  # noqa: E402 - only now
+import roma  # noqa: E402 - it imports triton, which has to be loaded as above by then
 
 __all__ = ["roma"]

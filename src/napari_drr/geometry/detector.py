@@ -6,7 +6,7 @@ points are (x = column, y = row) with pixel centers at +0.5; rows run from the t
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -334,7 +334,7 @@ def check_pixels(pixels: Tensor, n_poses: int) -> None:
         )
 
 
-def _number(name: str, value: object) -> Number:
+def _number(name: str, value: Any) -> Number:
     """Return a float, or a 0-d tensor as it is."""
     if isinstance(value, Tensor):
         if value.ndim != 0 or not value.is_floating_point():
@@ -343,7 +343,7 @@ def _number(name: str, value: object) -> Number:
                 f"got shape {tuple(value.shape)}, {value.dtype}."
             )
         return value
-    number = float(value)  # type: ignore[arg-type] # float says what is no number
+    number = float(value)
     if number - number != 0:
         raise ValueError(f"`{name}` must be finite, got {number}.")
     return number
@@ -356,9 +356,9 @@ def _pair(name: str, values: object) -> tuple[Number, Number]:
     return _number(name, pair[0]), _number(name, pair[1])
 
 
-def _shape(values: object) -> tuple[int, int]:
+def _shape(values: Any) -> tuple[int, int]:
     try:
-        height, width = (int(size) for size in values)  # type: ignore[attr-defined] # caught below
+        height, width = (int(size) for size in values)
     except (TypeError, ValueError):
         height, width = 0, 0
     if height < 1 or width < 1:

@@ -39,7 +39,7 @@ def lowest_eigenvector(matrix: Float[Tensor, "b 4 4"]) -> Float[Tensor, "b 4"]:
     """
     home = "cpu" if matrix.device.type == "mps" else matrix.device
     work = matrix.to(device=home, dtype=torch.float64)
-    vector = cast(Tensor, _LowestEigenvector.apply(work))  # type: ignore[no-untyped-call] # torch's
+    vector = cast(Tensor, _LowestEigenvector.apply(work))  # type: ignore[no-untyped-call] # untyped in torch
     return vector.to(device=matrix.device, dtype=matrix.dtype)
 
 

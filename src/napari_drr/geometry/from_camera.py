@@ -138,10 +138,10 @@ def _metric_size(
     fx: float, fy: float, sdd: float | None, pixel_spacing: tuple[float, float] | None
 ) -> tuple[float, tuple[float, float]]:
     """Source-to-detector distance and pixel spacing in mm, of which K holds the quotients."""
-    if sdd is None and pixel_spacing is None:
-        raise ValueError("`sdd` or `pixel_spacing` must be given: K has pixels only, no mm.")
     if pixel_spacing is None:
-        distance = float(sdd)  # type: ignore[arg-type] # one of the two is given
+        if sdd is None:
+            raise ValueError("`sdd` or `pixel_spacing` must be given: K has pixels only, no mm.")
+        distance = float(sdd)
         return distance, (abs(distance / fx), abs(distance / fy))
     delx, dely = pixel_spacing
     distance = abs(fx) * delx if sdd is None else float(sdd)

@@ -75,7 +75,7 @@ def rigid_matrix(
 ) -> Float[Tensor, "batch 4 4"]:
     """Join rotations and translations to 4x4 matrices [R | t; 0 0 0 1]; batch axes broadcast."""
     columns = (*rotation.unbind(-1), translation)
-    top = torch.stack(torch.broadcast_tensors(*columns), dim=-1)  # type: ignore[no-untyped-call] # torch's
+    top = torch.stack(torch.broadcast_tensors(*columns), dim=-1)  # type: ignore[no-untyped-call] # untyped in torch
     # Filled on the device: a constant copied from the host would stall a GPU's queue.
     bottom = torch.cat([torch.zeros_like(top[..., :1, :3]), torch.ones_like(top[..., :1, :1])], -1)
     return torch.cat([top, bottom], dim=-2)

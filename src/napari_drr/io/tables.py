@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 from napari_drr.recipe import EulerConvention, Orientation, Pose
 
@@ -78,7 +79,7 @@ def _poses(
 def _pose(values: Mapping[str, str], convention: str) -> Pose:
     numbers = {name: _number(name, values[name]) for name in COLUMNS}
     named = values.get("convention", "").upper() or convention
-    return Pose(**numbers, convention=named)  # type: ignore[arg-type]  # Pose checks it
+    return Pose(**numbers, convention=cast("EulerConvention", named))  # Pose checks it
 
 
 def _number(name: str, text: str) -> float:

@@ -11,6 +11,7 @@ from typing import (
     Literal,
     TypeVar,
     Union,
+    cast,
     get_args,
     get_origin,
     get_type_hints,
@@ -109,7 +110,7 @@ def _checks(cls: type[Values]) -> list[tuple[str, Any, Any, Rule | None]]:
 
 def _is_plain(value: object, kind: Any, rule: Rule | None) -> bool:
     """Tell, quickly, of most values that nothing has to be converted: sliders make many recipes."""
-    if type(value) is not kind or (kind is float and not math.isfinite(value)):  # type: ignore[arg-type] # a float
+    if type(value) is not kind or (isinstance(value, float) and not math.isfinite(value)):
         return False
     return rule is None or rule.holds(value)
 
@@ -126,7 +127,7 @@ def to_plain(value: object, hint: Any, path: str) -> Any:
     if origin is tuple:
         return _tuple(value, get_args(hint), path)
     if is_dataclass(hint):
-        part: type[Any] = hint  # type: ignore[assignment] # a class, which mypy can't tell
+        part = cast("type[Any]", hint)
         return value if isinstance(value, part) else from_mapping(part, value, path)
     return _SCALARS[hint](value, path)
 

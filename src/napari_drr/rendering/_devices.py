@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from napari_drr.rendering._memory import is_shortage
 
 if TYPE_CHECKING:
     import torch
+
+    from napari_drr.rendering.kernels._settings import RendererName
 
 _log = logging.getLogger(__name__)
 
@@ -81,8 +83,9 @@ def _gpu_agrees() -> bool:
 
 @cache
 def _gpu_renders_alike() -> bool:
+    renderers: tuple[RendererName, ...] = ("siddon", "trilinear")
     try:
-        return all(difference("cuda", renderer) <= SAME for renderer in ("siddon", "trilinear"))
+        return all(difference("cuda", renderer) <= SAME for renderer in renderers)
     except Exception as error:
         # A driver or a compiler may fail in any way.
         if is_shortage(error):
@@ -91,7 +94,7 @@ def _gpu_renders_alike() -> bool:
         return False
 
 
-def difference(device: str, renderer: str) -> float:
+def difference(device: Literal["cpu", "cuda"], renderer: RendererName) -> float:
     """Return by how much of its largest value a device's image of a small volume differs.
 
     Args:
@@ -116,17 +119,17 @@ def difference(device: str, renderer: str) -> float:
     ).matrix
     detector = Detector(90.0, (24, 20), (2.0, 2.0))
 
-    def image(where: str, backend: str) -> torch.Tensor:
+    def image(where: Literal["cpu", "cuda"]) -> torch.Tensor:
         matrices = voxel_from_iso.to(where), pose.to(where)
         shown = project(
             volume.to(where),
             *matrices,
             detector,
-            renderer=renderer,  # type: ignore[arg-type] # one of two names
+            renderer=renderer,
             n_points=64,
-            backend=backend,  # type: ignore[arg-type] # the device's own
+            backend=where,
         )
         return shown.cpu()
 
-    exact = image("cpu", "cpu")
-    return float((image(device, device) - exact).abs().max() / exact.max())
+    exact = image("cpu")
+    return float((image(device) - exact).abs().max() / exact.max())

@@ -66,13 +66,10 @@ class PosedVolume(SubjectVolume):
         """Change the detector in place; None keeps a value. Sparse pixels are drawn anew."""
         old = self.detector
         self.detector = make_detector(
-            sdd=_either(sdd, old.sdd),
-            height=_either(height, old.height),
-            width=_either(width, old.width),
-            delx=_either(delx, old.delx),
-            dely=_either(dely, old.dely),
-            x0=_either(x0, old.x0),
-            y0=_either(y0, old.y0),
+            _either(sdd, old.sdd),
+            (_either(height, old.height), _either(width, old.width)),
+            (_either(delx, old.delx), _either(dely, old.dely)),
+            (_either(x0, old.x0), _either(y0, old.y0)),
             mirror=_either(reverse_x_axis, old.mirror),
             orientation=old.orientation,
         )

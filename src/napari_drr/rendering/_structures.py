@@ -103,7 +103,7 @@ class StructureTable:
             table = table.index_put((index.to(device),), factor)
         return table
 
-    @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator] # torch's
+    @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator] # untyped in torch
     def _labels_of(self, key: Any) -> list[int]:
         if not isinstance(key, Integral) or isinstance(key, bool):
             # Looking names up in a table takes longer than weighing layers anew.
@@ -114,11 +114,11 @@ class StructureTable:
             raise ValueError(f"A label must be 0 or more, got {key} as a key of `weights`.")
         return [int(key)]
 
-    @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator] # torch's
+    @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator] # untyped in torch
     def _ids(self, selection: Sequence[Any]) -> list[int]:
         return list(dict.fromkeys(select_structures(self._structures, selection)))
 
-    @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator] # torch's
+    @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator] # untyped in torch
     def _names(self, ids: list[int]) -> list[str]:
         table = self._structures
         names = dict(zip(table["id"].tolist(), table["structure"].tolist(), strict=True))

@@ -83,7 +83,7 @@ class SubjectVolume(nn.Module):
 
     def _apply(self, fn: Any, recurse: bool = True) -> "SubjectVolume":
         """Move density and mask; the geometry follows the device but stays float64."""
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call] # torch's
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call] # untyped in torch
         self._weighed = None
         self._affine = self._affine.to(self._geometry_device)
         return self

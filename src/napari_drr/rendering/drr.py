@@ -117,28 +117,21 @@ class DRR(RecombinedVolume):
         check_options(options)
         super().__init__(subject, isocenter, voxel_shift, persistent)
         self._read_structures()  # so that no trace of `torch.compile` meets a table
+        shape = height, height if width is None else width
+        spacing = delx, delx if dely is None else dely
         self.detector = make_detector(
-            sdd=sdd,
-            height=height,
-            width=height if width is None else width,
-            delx=delx,
-            dely=delx if dely is None else dely,
-            x0=x0,
-            y0=y0,
-            mirror=reverse_x_axis,
-            orientation=subject.orientation,
+            sdd, shape, spacing, (x0, y0), mirror=reverse_x_axis, orientation=subject.orientation
         )
-        self.reshape = reshape
-        self.warns = True
+        self.reshape, self.warns, self.backend = reshape, True, backend
         self.reducefn = check_reduction(reducefn)
-        self.backend = backend
+        rays = rays_of_patch(patch_size)
         self._settings = RaySettings(
-            renderer=renderer,
-            reduction=reducefn,
-            memory_budget=memory_budget,
-            rays_per_chunk=rays_of_patch(patch_size),
+            renderer=renderer, reduction=reducefn, memory_budget=memory_budget, rays_per_chunk=rays
         )
-        self._pixels = PixelSubset(p_subsample, redraw, generator)
+        self._begin(PixelSubset(p_subsample, redraw, generator))
+
+    def _begin(self, pixels: PixelSubset) -> None:
+        self._pixels = pixels
         self._pixels.draw(self.detector)
         self._recombination = Recombination()
         forget()  # a new module knows nothing of volumes that others have seen

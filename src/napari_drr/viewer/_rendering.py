@@ -183,7 +183,7 @@ class Rendering:
                 done.set()
 
         if self.post is not None:
-            # Qt would wait for Python's lock at each of the dock's widgets.
+            # The dock is painted first: Qt would wait for Python's lock at each of its widgets.
             self._loop.hold()
             self.post(self._loop.go)
         self._loop.later(first)

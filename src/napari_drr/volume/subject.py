@@ -1,5 +1,6 @@
 """The subject: a CT with its density, labels and frame, as one `torchio.Subject`."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -84,19 +85,12 @@ def make_subject(
     hounsfield, affine = checked_volume(volume), checked_affine(volume.affine)
     _, *shape = hounsfield.shape
     found = _labels(mask, affine, (shape[0], shape[1], shape[2]), structures, labels)
-    density = density_map(hounsfield, attenuation, bone_attenuation_multiplier, energy_kev)
-    if found is not None and found.chosen is not None:
-        density = density * (found.data != 0)
-    if transform is not None:
-        affine = _motion(transform) @ affine
-    isocenter = grid_center(affine, shape) if center_volume else np.zeros(3)
-    affine[:3, 3] -= isocenter
+    density = _density(hounsfield, found, attenuation, bone_attenuation_multiplier, energy_kev)
+    affine, isocenter = _placed(affine, shape, transform, center_volume)
     subject = LinkedSubject(
         volume=torchio.ScalarImage(tensor=hounsfield, affine=affine),
-        mask=None if found is None else torchio.LabelMap(tensor=found.data[None], affine=affine),
+        **_label_entries(found, affine),
         density=torchio.ScalarImage(tensor=density, affine=affine),
-        structures=None if found is None else found.structures,
-        labels=None if found is None else found.chosen,
         orientation=orientation,
         reorient=orientation_matrix(orientation).to(torch.float32),
         fiducials=_centered(fiducials, isocenter),
@@ -228,6 +222,36 @@ def _chosen(table: pd.DataFrame, named: pd.DataFrame | None, labels: Selection) 
             f"{', '.join(table['structure'].head(10)) or 'none'}{', ...' * (len(table) > 10)}."
         )
     return chosen
+
+
+def _density(
+    hounsfield: Tensor, found: _Labels | None, kind: AttenuationMap, bone: float, kev: float
+) -> Tensor:
+    """Map HU to attenuation, 0 outside of the structures that were chosen."""
+    density = density_map(hounsfield, kind, bone, kev)
+    if found is None or found.chosen is None:
+        return density
+    return density * (found.data != 0)
+
+
+def _label_entries(found: _Labels | None, affine: Affine) -> dict[str, Any]:
+    if found is None:
+        return {"mask": None, "structures": None, "labels": None}
+    from torchio import LabelMap
+
+    mask = LabelMap(tensor=found.data[None], affine=affine)
+    return {"mask": mask, "structures": found.structures, "labels": found.chosen}
+
+
+def _placed(
+    affine: Affine, shape: Sequence[int], transform: "RigidTransform | None", is_centered: bool
+) -> tuple[Affine, np.ndarray]:
+    """Return the affine of a grid that was moved, and the point that is its origin now."""
+    if transform is not None:
+        affine = _motion(transform) @ affine
+    isocenter = grid_center(affine, shape) if is_centered else np.zeros(3)
+    affine[:3, 3] -= isocenter
+    return affine, isocenter
 
 
 def _motion(transform: "RigidTransform") -> Affine:

@@ -103,7 +103,13 @@ class Fold(QWidget):
         """Make the section, if that was left for later."""
         if self._make is not None:
             make, self._make = self._make, None
-            self._take(make())
+            section = make()
+            self._take(section)
+            # Made after all others, it would come last in the Tab key's order.
+            before: QWidget = self.toggle
+            for part in _in_focus_order(section):
+                QWidget.setTabOrder(before, part)
+                before = part
 
     def renew(self) -> None:
         """Tell anew what a closed section holds."""
@@ -113,14 +119,10 @@ class Fold(QWidget):
             self.summary.setToolTip(text)
 
     def _take(self, section: QWidget) -> None:
-        """Put the section below the header, also for who goes through the dock by the Tab key."""
+        """Put the section below the header."""
         self._section = section
         self.layout().addWidget(section)
         section.setVisible(self.is_open)
-        before: QWidget = self.toggle
-        for part in _in_focus_order(section):
-            QWidget.setTabOrder(before, part)
-            before = part
 
     def _show(self, is_open: bool) -> None:
         if is_open:
